@@ -1,0 +1,400 @@
+"""Conditions under which a source takes an event: values that can be evaluated, explained and compiled.
+
+The operators are those of Amazon SNS's filter policies ("Amazon SNS subscription filter policies"), for message
+attributes (`attribute`), for the images of a DynamoDB change (`new`, `old`) and for an object's key (`key`)::
+
+    posts.where(attribute("type").equals("created", "edited") & attribute("price").at_least(100))
+    todos.modified().where(new("status").becomes("active"))
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import reduce
+from ipaddress import ip_address, ip_network
+from typing import Any, Final, Literal, cast
+
+from eventkit._json import is_object
+from eventkit.errors import RouteError
+from eventkit.events import AwsEvent, Change, ObjectEvent, dynamodb
+
+__all__ = [
+    "AllOf",
+    "AnyOf",
+    "Condition",
+    "Field",
+    "Not",
+    "Test",
+    "Transition",
+    "attribute",
+    "key",
+    "kind",
+    "new",
+    "old",
+]
+
+Scalar = str | int | float | Decimal | bool | None
+
+
+Check = Callable[[AwsEvent], bool]
+
+
+class _Missing:
+    """The value of a field that an event does not have."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+
+MISSING: Final = _Missing()
+
+
+class Condition:
+    """A condition on an event. Conditions combine with `&`, `|` and `~`; `str()` says it in words."""
+
+    __slots__ = ()
+
+    def compiled(self) -> Check:
+        """A function that says whether an event meets the condition."""
+        raise NotImplementedError
+
+    def matches(self, event: AwsEvent) -> bool:
+        """Whether the event meets the condition."""
+        return self.compiled()(event)
+
+    def __and__(self, other: "Condition") -> "AllOf":
+        return AllOf((self, other))
+
+    def __or__(self, other: "Condition") -> "AnyOf":
+        return AnyOf((self, other))
+
+    def __invert__(self) -> "Not":
+        return Not(self)
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf(Condition):
+    """All of the conditions hold."""
+
+    conditions: tuple[Condition, ...]
+
+    def compiled(self) -> Check:
+        return reduce(_both, [condition.compiled() for condition in self.conditions])
+
+    def __str__(self) -> str:
+        return " and ".join(_grouped(condition) for condition in self.conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf(Condition):
+    """At least one of the conditions holds."""
+
+    conditions: tuple[Condition, ...]
+
+    def compiled(self) -> Check:
+        return reduce(_either, [condition.compiled() for condition in self.conditions])
+
+    def __str__(self) -> str:
+        return " or ".join(_grouped(condition) for condition in self.conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Condition):
+    """The condition does not hold."""
+
+    condition: Condition
+
+    def compiled(self) -> Check:
+        check = self.condition.compiled()
+        return lambda event: not check(event)
+
+    def __str__(self) -> str:
+        return f"not ({self.condition})"
+
+
+def _both(first: Check, second: Check) -> Check:
+    return lambda event: first(event) and second(event)
+
+
+def _either(first: Check, second: Check) -> Check:
+    return lambda event: first(event) or second(event)
+
+
+def _grouped(condition: Condition) -> str:
+    return f"({condition})" if isinstance(condition, AllOf | AnyOf) else str(condition)
+
+
+def all_of(conditions: Iterable[Condition]) -> Condition | None:
+    """One condition for several that must all hold; None for none."""
+    found = tuple(conditions)
+    return found[0] if len(found) == 1 else AllOf(found) if found else None
+
+
+Operator = Literal[
+    "exact",
+    "prefix",
+    "suffix",
+    "equals-ignore-case",
+    "anything-but",
+    "numeric",
+    "cidr",
+    "exists",
+]
+
+
+def _same(value: object, wanted: object) -> bool:
+    if isinstance(value, bool) or isinstance(wanted, bool) or not (_is_number(value) and _is_number(wanted)):
+        return type(value) is type(wanted) and value == wanted
+    return _decimal(value) == _decimal(wanted)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def _decimal(value: object) -> Decimal:
+    return value if isinstance(value, Decimal) else Decimal(str(value))
+
+
+_COMPARE: Mapping[str, Callable[[Decimal, Decimal], bool]] = {
+    "=": lambda value, bound: value == bound,
+    "<": lambda value, bound: value < bound,
+    "<=": lambda value, bound: value <= bound,
+    ">": lambda value, bound: value > bound,
+    ">=": lambda value, bound: value >= bound,
+}
+
+
+def _numeric(value: object, bounds: tuple[Any, ...]) -> bool:
+    if not _is_number(value):
+        return False
+    number = _decimal(value)
+    return all(_COMPARE[sign](number, _decimal(bound)) for sign, bound in zip(bounds[::2], bounds[1::2], strict=True))
+
+
+def _cidr(value: object, network: str) -> bool:
+    try:
+        return isinstance(value, str) and ip_address(value) in ip_network(network)
+    except ValueError:
+        return False
+
+
+def _ignoring_case(value: object, wanted: str) -> bool:
+    return isinstance(value, str) and value.casefold() == wanted.casefold()
+
+
+_OPERATORS: Mapping[str, Callable[[object, Any], bool]] = {
+    "exact": _same,
+    "prefix": lambda value, start: isinstance(value, str) and value.startswith(start),
+    "suffix": lambda value, end: isinstance(value, str) and value.endswith(end),
+    "equals-ignore-case": _ignoring_case,
+    "numeric": _numeric,
+    "cidr": _cidr,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Test(Condition):
+    """A field meets one of several operands of one operator.
+
+    A field that holds several values (an SNS `String.Array`) meets it when one of the values does. An absent field
+    meets only `exists: false`.
+    """
+
+    __test__ = False
+
+    field: "Field"
+    operator: Operator
+    operands: tuple[Any, ...]
+
+    def compiled(self) -> Check:
+        operands = self.operands
+        match self.field.subject, self.operator:
+            case "key", "prefix":
+                return lambda event: isinstance(event, ObjectEvent) and event.key.startswith(operands)
+            case "key", "suffix":
+                return lambda event: isinstance(event, ObjectEvent) and event.key.endswith(operands)
+            case _:
+                return lambda event: self.accepts(self.field.values(event))
+
+    def accepts(self, values: tuple[object, ...]) -> bool:
+        """Whether a field that holds these values, or none, meets the test."""
+        if self.operator == "exists":
+            return bool(values) is self.operands[0]
+        return any(self._accepts(value) for value in values)
+
+    def _accepts(self, value: object) -> bool:
+        if self.operator == "anything-but":
+            excluded: Test = self.operands[0]
+            return not excluded.accepts((value,))
+        check = _OPERATORS[self.operator]
+        return any(check(value, operand) for operand in self.operands)
+
+    def __str__(self) -> str:
+        match self.operator:
+            case "exists":
+                return f"{self.field} is {'present' if self.operands[0] else 'absent'}"
+            case "anything-but":
+                return f"{self.field} is anything but: {self.operands[0]}"
+            case "exact":
+                return f"{self.field} is {' or '.join(map(repr, self.operands))}"
+            case "numeric":
+                return " or ".join(f"{self.field} {_bounds(bounds)}" for bounds in self.operands)
+            case _:
+                return f"{self.field} has {self.operator} {' or '.join(map(repr, self.operands))}"
+
+
+def _bounds(bounds: tuple[Any, ...]) -> str:
+    return " and ".join(f"{sign} {bound}" for sign, bound in zip(bounds[::2], bounds[1::2], strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Something of an event that a condition looks at; made by `attribute`, `new`, `old` and `key`."""
+
+    subject: Literal["attribute", "new", "old", "key", "kind"]
+    name: str
+
+    def values(self, event: AwsEvent) -> tuple[object, ...]:
+        """The field's values in an event; empty where the event does not have it."""
+        match self.subject:
+            case "attribute":
+                found: object = event.attributes.get(self.name, MISSING)
+            case "key" | "kind":
+                found = getattr(event, self.subject) if isinstance(event, ObjectEvent) else MISSING
+            case "new" | "old":
+                found = _in_image(event, "NewImage" if self.subject == "new" else "OldImage", self.name)
+        if found is MISSING:
+            return ()
+        return cast("tuple[object, ...]", found) if isinstance(found, tuple) else (found,)
+
+    def equals(self, *values: Scalar) -> Test:
+        """It is one of these values."""
+        return self._test("exact", *values)
+
+    def startswith(self, *prefixes: str) -> Test:
+        """It is a text that starts with one of these."""
+        return self._test("prefix", *prefixes)
+
+    def endswith(self, *suffixes: str) -> Test:
+        """It is a text that ends with one of these."""
+        return self._test("suffix", *suffixes)
+
+    def equals_ignoring_case(self, *values: str) -> Test:
+        """It is one of these texts, whatever their case."""
+        return self._test("equals-ignore-case", *values)
+
+    def in_network(self, *networks: str) -> Test:
+        """It is an IP address in one of these networks, in CIDR notation."""
+        try:
+            return self._test("cidr", *(str(ip_network(network)) for network in networks))
+        except ValueError as error:
+            raise RouteError(f"{self}: {error}") from error
+
+    def above(self, bound: float | Decimal) -> Test:
+        """It is a number greater than the bound."""
+        return self._test("numeric", (">", bound))
+
+    def at_least(self, bound: float | Decimal) -> Test:
+        """It is a number greater than the bound or equal to it."""
+        return self._test("numeric", (">=", bound))
+
+    def below(self, bound: float | Decimal) -> Test:
+        """It is a number less than the bound."""
+        return self._test("numeric", ("<", bound))
+
+    def at_most(self, bound: float | Decimal) -> Test:
+        """It is a number less than the bound or equal to it."""
+        return self._test("numeric", ("<=", bound))
+
+    def between(self, low: float | Decimal, high: float | Decimal) -> Test:
+        """It is a number from `low` to `high`, both included."""
+        return self._test("numeric", (">=", low, "<=", high))
+
+    def anything_but(self, *values: Scalar | Test) -> Test:
+        """It is present, and none of these values; or it does not meet the one test given."""
+        match values:
+            case (Test() as excluded,):
+                return self._test("anything-but", excluded)
+            case _ if any(isinstance(value, Test) for value in values):
+                raise RouteError(f"{self}: anything_but takes values, or a single test")
+            case _:
+                return self._test("anything-but", Test(self, "exact", values))
+
+    def exists(self) -> Test:
+        """It is present."""
+        return self._test("exists", True)  # noqa: FBT003 - the operand as SNS writes it
+
+    def absent(self) -> Test:
+        """It is not present."""
+        return self._test("exists", False)  # noqa: FBT003
+
+    def becomes(self, *values: Scalar) -> "Transition":
+        """It is one of these values after the change, and was none of them before: for `new(…)`."""
+        if self.subject != "new":
+            raise RouteError(f"{self}: only a field of the new image becomes something; write new({self.name!r})")
+        return Transition(self.name, values)
+
+    def _test(self, operator: Operator, *operands: object) -> Test:
+        if not operands:
+            raise RouteError(f"{self}: {operator} needs at least one value")
+        return Test(self, operator, operands)
+
+    def __str__(self) -> str:
+        return f"{self.subject}({self.name!r})" if self.name else f"the {self.subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition(Condition):
+    """A field of an item is one of the values after the change, and was none of them before."""
+
+    name: str
+    values: tuple[Scalar, ...]
+
+    def compiled(self) -> Check:
+        return self._holds
+
+    def _holds(self, event: AwsEvent) -> bool:
+        before = _in_image(event, "OldImage", self.name)
+        after = _in_image(event, "NewImage", self.name)
+        if isinstance(event, dynamodb.Modified) and event.raw_image("OldImage") is None:
+            return False
+        return self._is_one(after) and not self._is_one(before)
+
+    def _is_one(self, value: object) -> bool:
+        return any(_same(value, wanted) for wanted in self.values)
+
+    def __str__(self) -> str:
+        return f"{self.name!r} becomes {' or '.join(map(repr, self.values))}"
+
+
+def _in_image(event: AwsEvent, name: str, path: str) -> object:
+    found: object = {"M": event.raw_image(name)} if isinstance(event, Change) else None
+    for step in path.split("."):
+        members = found.get("M") if is_object(found) else None
+        if not is_object(members) or step not in members:
+            return MISSING
+        found = members[step]
+    return dynamodb.attribute(found)
+
+
+def attribute(name: str) -> Field:
+    """A message attribute of the nearest envelope."""
+    return Field("attribute", name)
+
+
+def new(path: str) -> Field:
+    """An attribute of an item after the change; dots lead into maps."""
+    return Field("new", path)
+
+
+def old(path: str) -> Field:
+    """An attribute of an item before the change; dots lead into maps."""
+    return Field("old", path)
+
+
+key: Final = Field("key", "")
+"""An object's decoded key."""
+
+kind: Final = Field("kind", "")
+"""What happened to an object, within its family: `Put`, `DeleteMarkerCreated`."""

@@ -1,0 +1,189 @@
+"""Records in, outcomes out: what every runtime runs.
+
+A `Dispatcher` is one app in one runtime. `handle` takes a record on an event loop, `handle_inline` without one; both
+decode it, find the routes that take its events, hand each event to each of them, and make one outcome of all.
+"""
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from eventkit.app import App, Unmatched
+from eventkit.decode import unwrap
+from eventkit.delivery import Deadline
+from eventkit.errors import ConfigurationError, DecodeError
+from eventkit.events import AwsEvent, TestEvent
+from eventkit.execution import Call, CallOnLoop, Environment, Execution, log_outcome
+from eventkit.inject import Injector, Overrides
+from eventkit.names import Names
+from eventkit.outcomes import DONE, Outcome, Reject, combine
+from eventkit.publish import Publisher, Sender
+from eventkit.resources import Destination, Resource
+from eventkit.routing import Candidate, RoutingTable
+from eventkit.sources import SKIPPED, Selector
+
+__all__ = ["Dispatcher", "Wiring", "open_dispatcher"]
+
+log = logging.getLogger("eventkit")
+
+REJECTED_UNMATCHED = frozenset({"sqs", "sns"})
+"""Services whose unmatched events are rejected: a message was meant for somebody, a notification need not be."""
+
+Raw = Mapping[str, object]
+
+Deliver = Callable[[AwsEvent, Deadline | None], Outcome]
+"""Hands an event to everyone who takes it."""
+
+DeliverOnLoop = Callable[[AwsEvent, Deadline | None], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What an app is connected to: its resources' names, and what sends the messages that handlers publish."""
+
+    names: Names
+    publisher: Publisher | None = None
+
+    def sender(self, destination: Destination[Any]) -> Sender[Any]:
+        """The sender for a destination. Raises `ConfigurationError` when nothing can send."""
+        if self.publisher is None or not isinstance(destination, Resource):
+            raise ConfigurationError(f"nothing sends to {destination} here: this runtime was given no publisher")
+        return Sender(destination, self.names.address(destination), self.publisher)
+
+
+class Dispatcher:
+    """One app in one runtime; `open_dispatcher` makes it."""
+
+    def __init__(self, executions: Sequence[Execution], fallback: Execution | None, names: Names) -> None:
+        entries = [(selector, run) for run in executions for selector in run.route.source.selectors]
+        everything = [*executions, *([fallback] if fallback else [])]
+        self.inline = all(run.inline for run in everything)
+        """Whether every handler can be called without an event loop."""
+        self.concurrency = max((run.route.options.concurrency or 1 for run in everything), default=1)
+        """How many deliveries the app asks to run at once."""
+        inline = [(selector, run.call_inline(selector)) for selector, run in entries]
+        on_loop = [(selector, run.call_on_loop(selector)) for selector, run in entries]
+        otherwise = fallback.call_inline(_UNMATCHED) if fallback else None
+        otherwise_on_loop = fallback.call_on_loop(_UNMATCHED) if fallback else None
+        self._inline = RoutingTable(names, inline, partial(_all_inline, _or_unwanted(otherwise)))
+        self._on_loop = RoutingTable(names, on_loop, partial(_all_on_loop, _or_unwanted_on_loop(otherwise_on_loop)))
+
+    def handle_inline(self, record: Raw, deadline: Deadline | None = None) -> Outcome:
+        """The outcome of one record, for an app whose handlers are all `inline`."""
+        try:
+            events = unwrap(record)
+            if len(events) == 1:
+                return self._inline.target(events[0])(events[0], deadline)
+            return combine([self._inline.target(event)(event, deadline) for event in events])
+        except DecodeError as error:
+            return _undecodable(error)
+
+    async def handle(self, record: Raw, deadline: Deadline | None = None) -> Outcome:
+        """The outcome of one record."""
+        try:
+            events = unwrap(record)
+            if len(events) == 1:
+                return await self._on_loop.target(events[0])(events[0], deadline)
+            return combine([await self._on_loop.target(event)(event, deadline) for event in events])
+        except DecodeError as error:
+            return _undecodable(error)
+
+
+def _all_inline(otherwise: Deliver, candidates: Sequence[Candidate[Call]]) -> Deliver:
+    """One call for all that take an event of one kind from one origin, and `otherwise` where none does."""
+    calls = [_on_condition(candidate) for candidate in candidates]
+    if len(calls) == 1 and candidates[0].is_certain:
+        return cast("Deliver", calls[0])
+
+    def deliver(event: AwsEvent, deadline: Deadline | None) -> Outcome:
+        outcome = calls[0](event, deadline) if len(calls) == 1 else combined([call(event, deadline) for call in calls])
+        return otherwise(event, deadline) if outcome is None else outcome
+
+    return deliver
+
+
+def _on_condition(candidate: Candidate[Call]) -> Call:
+    condition, call = candidate.condition, candidate.target
+    if condition is None:
+        return call
+    return lambda event, deadline: call(event, deadline) if condition(event) else None
+
+
+def _all_on_loop(otherwise: DeliverOnLoop, candidates: Sequence[Candidate[CallOnLoop]]) -> DeliverOnLoop:
+    """The same on an event loop."""
+    if len(candidates) == 1 and candidates[0].is_certain:
+        return cast("DeliverOnLoop", candidates[0].target)
+
+    async def deliver(event: AwsEvent, deadline: Deadline | None) -> Outcome:
+        calls = [call for condition, call, _ in candidates if condition is None or condition(event)]
+        outcome = combined([await call(event, deadline) for call in calls])
+        return await otherwise(event, deadline) if outcome is None else outcome
+
+    return deliver
+
+
+def combined(outcomes: Sequence[Outcome | None]) -> Outcome | None:
+    """One outcome of those that there are; None where nobody took the event."""
+    found = [outcome for outcome in outcomes if outcome is not None]
+    return found[0] if len(found) == 1 else combine(found) if found else None
+
+
+def _unmatched(event: AwsEvent) -> object:
+    return SKIPPED if isinstance(event, TestEvent) else Unmatched(event)
+
+
+_UNMATCHED = Selector(Resource("unmatched"), (AwsEvent,), _unmatched, Unmatched)
+
+
+def _undecodable(error: DecodeError) -> Outcome:
+    outcome = Reject(str(error), error=error)
+    log_outcome(outcome, {})
+    return outcome
+
+
+def _unwanted(event: AwsEvent) -> Outcome:
+    """The outcome of an event that no route takes: a test event and a notification are done, a message is rejected."""
+    facts = {"id": event.outermost.id, "path": event.path}
+    if isinstance(event, TestEvent):
+        log.info("event.test", extra=facts)
+        return DONE
+    if event.service not in REJECTED_UNMATCHED:
+        log.info("event.ignored", extra=facts)
+        return DONE
+    outcome = Reject(f"no route takes this {type(event).__name__} of {event.service}:{event.resource_name}")
+    log_outcome(outcome, facts)
+    return outcome
+
+
+def _or_unwanted(fallback: Call | None) -> Deliver:
+    def deliver(event: AwsEvent, deadline: Deadline | None) -> Outcome:
+        outcome = None if fallback is None else fallback(event, deadline)
+        return _unwanted(event) if outcome is None else outcome
+
+    return deliver
+
+
+def _or_unwanted_on_loop(fallback: CallOnLoop | None) -> DeliverOnLoop:
+    async def deliver(event: AwsEvent, deadline: Deadline | None) -> Outcome:
+        outcome = None if fallback is None else await fallback(event, deadline)
+        return _unwanted(event) if outcome is None else outcome
+
+    return deliver
+
+
+@asynccontextmanager
+async def open_dispatcher(
+    app: App, environment: Environment, wiring: Wiring, overrides: Overrides | None = None
+) -> AsyncGenerator[Dispatcher]:
+    """Run the app's lifespan around a dispatcher for it. `overrides` replaces dependencies, in tests."""
+    injector = Injector(overrides or {}, wiring.sender)
+    routes = app.routes()
+    fallback = app.fallback
+    async with AsyncExitStack() as stack:
+        state = None if app.lifespan is None else await stack.enter_async_context(app.lifespan(app))
+        await injector.open(state, [route.signature for route in (*routes, *([fallback] if fallback else []))], stack)
+        executions = [Execution(route, injector, environment) for route in routes]
+        yield Dispatcher(executions, Execution(fallback, injector, environment) if fallback else None, wiring.names)

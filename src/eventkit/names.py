@@ -1,0 +1,104 @@
+"""What the app's resources are called in an account, and how their events enter: configuration, never code.
+
+Every resource's physical name is its logical one unless the environment says otherwise (`-`, `.` and lower case
+become `_` and upper case):
+
+===============================  ==========================================================================
+``EVENTKIT_QUEUE_THUMBNAILS``    a queue's name, URL or ARN; likewise ``BUCKET``, ``TABLE`` and ``TOPIC``
+``EVENTKIT_VIA_PHOTOS``          ``sqs:`` and the queue that carries a bucket's or topic's notifications
+===============================  ==========================================================================
+
+A full ARN is an allow list of one: an event that names another account or Region is not the resource's.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from eventkit.errors import ConfigurationError
+from eventkit.events._base import parse_arn
+from eventkit.resources import Bucket, Queue, Resource, Table, Topic
+
+__all__ = ["Names"]
+
+PREFIX = "EVENTKIT_"
+KINDS = {kind.kind.upper(): kind for kind in (Bucket, Table, Queue, Topic)}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The physical names of an app's resources.
+
+    `app` is the app's name; `physical` maps `"QUEUE_THUMBNAILS"` to a name, URL or ARN; `via` maps `"PHOTOS"` to
+    the queue that carries the resource's notifications.
+    """
+
+    app: str
+    physical: Mapping[str, str] = field(default_factory=dict[str, str])
+    via: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @classmethod
+    def from_environ(cls, app: str, environ: Mapping[str, str]) -> "Names":
+        """Read the names from the environment. Raises `ConfigurationError` for a carrier that is no queue."""
+        physical: dict[str, str] = {}
+        via: dict[str, str] = {}
+        for variable, value in environ.items():
+            kind, _, name = variable.removeprefix(PREFIX).partition("_")
+            if not variable.startswith(PREFIX) or not name or not value:
+                continue
+            if kind in KINDS:
+                physical[f"{kind}_{name}"] = value
+            elif kind == "VIA":
+                via[name] = _queue(variable, value)
+        return cls(app, physical, via)
+
+    def with_via(self, carriers: Iterable[str]) -> "Names":
+        """The same names with carriers as the command line gives them: `photos=sqs:media-events`."""
+        via = dict(self.via)
+        for carrier in carriers:
+            name, separator, queue = carrier.partition("=")
+            if not separator:
+                raise ConfigurationError(f"--via {carrier!r}: write RESOURCE=sqs:QUEUE, for instance photos=sqs:media")
+            via[_variable(name)] = _queue(f"--via {name}", queue)
+        return Names(self.app, self.physical, via)
+
+    def address(self, resource: Resource) -> str:
+        """The resource's name, URL or ARN, as configured; its logical name otherwise."""
+        return self.physical.get(f"{resource.kind.upper()}_{_variable(resource.name)}", resource.name)
+
+    def name(self, resource: Resource) -> str:
+        """The resource's physical name."""
+        return name_in(self.address(resource))
+
+    def carrier(self, resource: Resource) -> str:
+        """The queue that brings the resource's events to a poller: its name, URL or ARN.
+
+        A queue carries itself; a bucket's or topic's notifications are by convention in `<app>-<resource>`.
+        """
+        if resource.kind == Queue.kind:
+            return self.address(resource)
+        return self.via.get(_variable(resource.name), f"{self.app}-{resource.name}")
+
+    def is_origin(self, resource: Resource, name: str | None, arn: str) -> bool:
+        """Whether an event that states this physical name and ARN is the resource's."""
+        address = self.address(resource)
+        if not parse_arn(address):
+            return name == name_in(address)
+        return arn == address or (isinstance(resource, Table) and arn.startswith(f"{address}/stream/"))
+
+
+def name_in(address: str) -> str:
+    """The physical name in a name, URL or ARN."""
+    arn = parse_arn(address)
+    return arn.name if arn else address.rstrip("/").rpartition("/")[2]
+
+
+def _variable(name: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
+def _queue(where: str, value: str) -> str:
+    scheme, separator, queue = value.partition(":")
+    if separator and scheme == "sqs" and queue:
+        return queue
+    raise ConfigurationError(f"{where}: {value!r} is not a carrier; write sqs: and the queue's name, URL or ARN")

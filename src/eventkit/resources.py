@@ -1,0 +1,287 @@
+"""AWS resources as values: each names one resource and the type that flows through it.
+
+A resource's type stands in brackets, `Queue[Job]("jobs")`, because a union cannot be passed as `type[M]`; it is
+found at run time on `__orig_class__`, which `typing` sets on the instances of a subscripted generic class.
+"""
+
+import re
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, ClassVar, Generic, Literal, TypeVar, Union, cast, get_args
+
+from eventkit.conditions import Condition, all_of, key, kind
+from eventkit.errors import RouteError
+from eventkit.events import (
+    AwsEvent,
+    Change,
+    Inserted,
+    Message,
+    Modified,
+    Notification,
+    ObjectAclChanged,
+    ObjectCreated,
+    ObjectEvent,
+    ObjectExpired,
+    ObjectLost,
+    ObjectRemoved,
+    ObjectReplication,
+    ObjectRestored,
+    ObjectTagged,
+    ObjectTiered,
+    ObjectTransitioned,
+    Removed,
+)
+from eventkit.sources import SKIPPED, Selection, Selector, Source
+from eventkit.validation import Reader
+
+__all__ = ["Bucket", "Destination", "Queue", "Resource", "Table", "Topic"]
+
+M = TypeVar("M")
+N = TypeVar("N")
+Object = TypeVar("Object", bound=ObjectEvent)
+M_contra = TypeVar("M_contra", contravariant=True)
+
+Texts = str | tuple[str, ...]
+"""One text, or several of which one must fit."""
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,256}")
+"""A topic's name has at most 256 characters, a table's 255, a queue's 80, a bucket's 63."""
+
+
+class Resource:
+    """One AWS resource by its logical name; `Names` says what it is called in an account."""
+
+    service: ClassVar[str]
+    kind: ClassVar[str]
+
+    def __init__(self, name: str) -> None:
+        """`name` is the logical name: letters, digits, `-`, `_` and `.`. Raises `RouteError`."""
+        if not _NAME.fullmatch(name):
+            raise RouteError(f"{type(self).__name__}({name!r}): a name is made of letters, digits, '-', '_' and '.'")
+        self.name = name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Resource) and type(self) is type(other) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name))
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name!r}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+
+class Typed(Resource, Generic[M]):
+    """A resource through which values of one type flow. `strict` False lets pydantic convert JSON laxly."""
+
+    def __init__(self, name: str, *, strict: bool = True) -> None:
+        """`name` is the logical name. Raises `RouteError`."""
+        super().__init__(name)
+        self.strict = strict
+
+    @cached_property
+    def reader(self) -> Reader:
+        """Reads the resource's type. Raises `RouteError` when the resource was made without one."""
+        return Reader(self.model, strict=self.strict)
+
+    @property
+    def model(self) -> object:
+        """The type that flows through the resource. Raises `RouteError` when it was made without one."""
+        arguments = get_args(getattr(self, "__orig_class__", None))
+        if not arguments or isinstance(arguments[0], TypeVar):
+            made = type(self).__name__
+            raise RouteError(f"{made}({self.name!r}) has no type: write {made}[YourModel]({self.name!r})")
+        return arguments[0]
+
+
+class Destination(Generic[M_contra]):
+    """A resource that messages of type `M` are published to."""
+
+    @property
+    def model(self) -> object:
+        """The type of the messages."""
+        raise NotImplementedError
+
+    def to_text(self, message: M_contra) -> str:
+        """The message as it is sent. Raises what pydantic raises for a value that is not of the type."""
+        raise NotImplementedError
+
+
+class _Messages(Typed[M], Source[M], Destination[M]):
+    """What queues and topics share: a message's text is the user's model."""
+
+    events: ClassVar[tuple[type[AwsEvent], ...]]
+
+    def to_text(self, message: M) -> str:
+        """The message as it is sent: JSON, or the text itself where the type is `str`."""
+        return self.reader.to_text(message)
+
+    @property
+    def selectors(self) -> tuple[Selector, ...]:
+        return (Selector(self, self.events, self._reads(), self.model),)
+
+    def of(self, first: type[N], *others: type[N]) -> Source[N]:
+        """Those messages of a union that are of these kinds."""
+        kinds = (first, *others)
+        read = self._reads()
+
+        def read_kind(event: AwsEvent) -> object:
+            value = read(event)
+            return value if isinstance(value, kinds) else SKIPPED
+
+        return Selection((Selector(self, self.events, read_kind, Union[kinds], narrows=True),))  # noqa: UP007 - made at run time
+
+    def _reads(self) -> Callable[[AwsEvent], object]:
+        return cast("Callable[[AwsEvent], object]", self.reader.text_reader())  # `events` are those that have a text
+
+
+class Queue(_Messages[M]):
+    """An SQS queue whose messages' bodies are `M`s; a FIFO queue's name ends in `.fifo`.
+
+    `Queue[str]` gives the body as it is; any other type is read from the body's JSON.
+    """
+
+    service = "sqs"
+    kind = "queue"
+    events: ClassVar[tuple[type[AwsEvent], ...]] = (Message,)
+
+    @property
+    def fifo(self) -> bool:
+        """Whether the queue keeps order by message group."""
+        return self.name.endswith(".fifo")
+
+
+class Topic(_Messages[M]):
+    """An SNS topic whose messages are `M`s; the messages reach the app directly or through a queue.
+
+    With raw delivery the queue holds the message alone, so the queue that carries the topic is known by its name
+    (`Names.carrier`).
+    """
+
+    service = "sns"
+    kind = "topic"
+    events: ClassVar[tuple[type[AwsEvent], ...]] = (Notification, Message)
+
+
+class Table(Typed[M]):
+    """A DynamoDB table whose items are `M`s. Its methods are sources: what its stream reports."""
+
+    service = "dynamodb"
+    kind = "table"
+
+    def inserted(self) -> Source[Inserted[M]]:
+        """Items that were not there before."""
+        return self._source(Inserted)
+
+    def modified(self) -> Source[Modified[M]]:
+        """Items that changed."""
+        return self._source(Modified)
+
+    def removed(self) -> Source[Removed[M]]:
+        """Items that were deleted, or expired."""
+        return self._source(Removed)
+
+    def changed(self) -> Source[Inserted[M] | Modified[M] | Removed[M]]:
+        """All of them."""
+        return self.inserted() | self.modified() | self.removed()
+
+    def _source(self, change: type[Change[Any]]) -> Source[Any]:
+        return Selection((Selector(self, (change,), self._read, change[self.model]),))  # type: ignore[index]
+
+    def _read(self, event: AwsEvent) -> object:
+        return cast("Change[Any]", event).typed(self.reader.from_item)
+
+
+class Bucket(Resource):
+    """An S3 bucket. Its methods are sources: what its notifications report.
+
+    Each takes `kinds`, the second part of the event's name (`created("Put")` takes `ObjectCreated:Put` alone), and
+    `prefix` and `suffix` of the decoded key: one text, or several of which one must fit.
+    """
+
+    service = "s3"
+    kind = "bucket"
+
+    def created(
+        self,
+        *kinds: Literal["Put", "Post", "Copy", "CompleteMultipartUpload"],
+        prefix: Texts = (),
+        suffix: Texts = (),
+    ) -> Source[ObjectCreated]:
+        """Objects that were put, posted, copied, or whose multipart upload completed."""
+        return _objects(self, ObjectCreated, kinds, prefix, suffix)
+
+    def removed(
+        self, *kinds: Literal["Delete", "DeleteMarkerCreated"], prefix: Texts = (), suffix: Texts = ()
+    ) -> Source[ObjectRemoved]:
+        """Objects or versions that a caller deleted, and delete markers."""
+        return _objects(self, ObjectRemoved, kinds, prefix, suffix)
+
+    def restored(
+        self, *kinds: Literal["Post", "Completed", "Delete"], prefix: Texts = (), suffix: Texts = ()
+    ) -> Source[ObjectRestored]:
+        """Restores from an archive: asked for, completed, and expired."""
+        return _objects(self, ObjectRestored, kinds, prefix, suffix)
+
+    def replication(
+        self,
+        *kinds: Literal[
+            "OperationFailedReplication",
+            "OperationMissedThreshold",
+            "OperationReplicatedAfterThreshold",
+            "OperationNotTracked",
+        ],
+        prefix: Texts = (),
+        suffix: Texts = (),
+    ) -> Source[ObjectReplication]:
+        """Replication that failed, or missed its threshold."""
+        return _objects(self, ObjectReplication, kinds, prefix, suffix)
+
+    def expired(
+        self, *kinds: Literal["Delete", "DeleteMarkerCreated"], prefix: Texts = (), suffix: Texts = ()
+    ) -> Source[ObjectExpired]:
+        """Objects that a lifecycle rule deleted."""
+        return _objects(self, ObjectExpired, kinds, prefix, suffix)
+
+    def transitioned(self, *, prefix: Texts = (), suffix: Texts = ()) -> Source[ObjectTransitioned]:
+        """Objects that a lifecycle rule moved to another storage class."""
+        return _objects(self, ObjectTransitioned, (), prefix, suffix)
+
+    def tiered(self, *, prefix: Texts = (), suffix: Texts = ()) -> Source[ObjectTiered]:
+        """Objects that Intelligent-Tiering archived."""
+        return _objects(self, ObjectTiered, (), prefix, suffix)
+
+    def tagged(self, *kinds: Literal["Put", "Delete"], prefix: Texts = (), suffix: Texts = ()) -> Source[ObjectTagged]:
+        """Objects whose tags changed."""
+        return _objects(self, ObjectTagged, kinds, prefix, suffix)
+
+    def acl_changed(self, *, prefix: Texts = (), suffix: Texts = ()) -> Source[ObjectAclChanged]:
+        """Objects whose access control list was put."""
+        return _objects(self, ObjectAclChanged, (), prefix, suffix)
+
+    def lost(self, *, prefix: Texts = (), suffix: Texts = ()) -> Source[ObjectLost]:
+        """Objects of the reduced-redundancy class that S3 lost."""
+        return _objects(self, ObjectLost, (), prefix, suffix)
+
+    def any(self, *, prefix: Texts = (), suffix: Texts = ()) -> Source[ObjectEvent]:
+        """Everything, also what S3 may report in future."""
+        return _objects(self, ObjectEvent, (), prefix, suffix)
+
+
+def _objects(
+    bucket: Bucket, event: type[Object], kinds: tuple[str, ...], prefix: Texts, suffix: Texts
+) -> Source[Object]:
+    conditions: list[Condition] = []
+    if kinds:
+        conditions.append(kind.equals(*kinds))
+    if prefix:
+        conditions.append(key.startswith(*_texts(prefix)))
+    if suffix:
+        conditions.append(key.endswith(*_texts(suffix)))
+    return Selection((Selector(bucket, (event,), None, event, all_of(conditions)),))
+
+
+def _texts(texts: Texts) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else texts

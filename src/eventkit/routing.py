@@ -1,0 +1,93 @@
+"""Which routes take an event, by its origin: the resource that it is about, never the transport that brought it."""
+
+from collections.abc import Callable, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from eventkit.events import AwsEvent, Message
+from eventkit.names import Names, name_in
+from eventkit.resources import Topic
+from eventkit.sources import Selector
+
+__all__ = ["Candidate", "RoutingTable", "verdict"]
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+REMEMBERED = 1024
+"""Origins whose candidates are remembered. Origins come from outside, so the memory is bounded."""
+
+
+class Candidate(NamedTuple, Generic[T]):
+    """Something that takes an event about its resource if `condition` holds, or always where that is None."""
+
+    condition: Callable[[AwsEvent], bool] | None
+    target: T
+    narrows: bool
+    """Whether the target may find, on reading the event's value, that it is not its own."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the target takes every event."""
+        return self.condition is None and not self.narrows
+
+
+class RoutingTable(Generic[T, D]):
+    """Finds what takes an event."""
+
+    def __init__(
+        self, names: Names, entries: Sequence[tuple[Selector, T]], compose: Callable[[Sequence[Candidate[T]]], D]
+    ) -> None:
+        """`entries` are selectors with what they lead to; `compose` makes one of several, or of none."""
+        self._names = names
+        self._entries = tuple(entries)
+        self._compose = compose
+        self._known: dict[type[AwsEvent], dict[str, D]] = {}
+
+    def target(self, event: AwsEvent) -> D:
+        """What takes events of this kind from this origin."""
+        try:
+            return self._known[event.__class__][event.source_arn]
+        except KeyError:
+            return self._found(event)
+
+    def _found(self, event: AwsEvent) -> D:
+        target = self._compose(
+            [
+                Candidate(
+                    None if selector.condition is None else selector.condition.compiled(), target, selector.narrows
+                )
+                for selector, target in self._entries
+                if isinstance(event, selector.events) and is_about(self._names, selector, event)
+            ]
+        )
+        known = self._known.setdefault(type(event), {})
+        if len(known) >= REMEMBERED:
+            known.clear()
+        known[event.source_arn] = target
+        return target
+
+
+def is_about(names: Names, selector: Selector, event: AwsEvent) -> bool:
+    """Whether the event is about the selector's resource.
+
+    A queue's message is about a topic when the queue is the topic's carrier: with raw delivery nothing else tells.
+    """
+    resource = selector.resource
+    if event.service == resource.service:
+        return names.is_origin(resource, event.resource_name, event.source_arn)
+    if resource.kind != Topic.kind or not isinstance(event, Message):
+        return False
+    return name_in(names.carrier(resource)) == event.resource_name
+
+
+def verdict(names: Names, selector: Selector, event: AwsEvent) -> str | None:
+    """Why the selector does not take the event, in words; None where it does, its value apart."""
+    if not is_about(names, selector, event):
+        wanted = f"{selector.resource.service}:{names.name(selector.resource)}"
+        return f"it is about {event.service}:{event.resource_name}, not {wanted}"
+    if not isinstance(event, selector.events):
+        kinds = " or ".join(kind.__name__ for kind in selector.events)
+        return f"it is {type(event).__name__}, not {kinds}"
+    if selector.condition is not None and not selector.condition.matches(event):
+        return f"it does not hold that {selector.condition}"
+    return None
