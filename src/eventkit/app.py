@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
 from inspect import Parameter, unwrap
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, get_args, get_type_hints, overload
 
@@ -16,6 +15,7 @@ from eventkit.publish import kind_of
 from eventkit.resources import Destination
 from eventkit.sources import Selection, Source
 from eventkit.validation import name_of
+from eventkit.values import Value, replace
 
 __all__ = ["App", "Route", "Router", "Unmatched"]
 
@@ -28,22 +28,20 @@ H = TypeVar("H", bound=Callable[..., object])
 Lifespan = Callable[["App"], AbstractAsyncContextManager[object]]
 
 
-@dataclass(frozen=True, slots=True)
-class Unmatched:
+class Unmatched(Value):
     """An event that no route took: what `@app.unmatched` handlers get."""
 
     event: AwsEvent
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Value):
     """How a route's deliveries are run.
 
     `retry` spaces the attempts after an exception; `timeout` is in seconds; `concurrency` is how many deliveries of
     the route may run at once in one process, or None for what the runtime allows.
     """
 
-    retry: Backoff = field(default_factory=Backoff)
+    retry: Backoff = Backoff()
     timeout: float | None = None
     concurrency: int | None = None
 
@@ -54,8 +52,7 @@ class Options:
             raise RouteError(f"concurrency={self.concurrency!r}: it must be at least 1, or None")
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Value):
     """One handler with the source that it is registered for."""
 
     name: str

@@ -8,7 +8,6 @@ attributes (`attribute`), for the images of a DynamoDB change (`new`, `old`) and
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
 from ipaddress import ip_address, ip_network
@@ -17,6 +16,7 @@ from typing import Any, Final, Literal, cast
 from eventkit._json import is_object
 from eventkit.errors import RouteError
 from eventkit.events import AwsEvent, Change, ObjectEvent, dynamodb
+from eventkit.values import Value
 
 __all__ = [
     "AllOf",
@@ -72,8 +72,7 @@ class Condition:
         return Not(self)
 
 
-@dataclass(frozen=True, slots=True)
-class AllOf(Condition):
+class AllOf(Value, Condition):
     """All of the conditions hold."""
 
     conditions: tuple[Condition, ...]
@@ -85,8 +84,7 @@ class AllOf(Condition):
         return " and ".join(_grouped(condition) for condition in self.conditions)
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf(Condition):
+class AnyOf(Value, Condition):
     """At least one of the conditions holds."""
 
     conditions: tuple[Condition, ...]
@@ -98,8 +96,7 @@ class AnyOf(Condition):
         return " or ".join(_grouped(condition) for condition in self.conditions)
 
 
-@dataclass(frozen=True, slots=True)
-class Not(Condition):
+class Not(Value, Condition):
     """The condition does not hold."""
 
     condition: Condition
@@ -193,8 +190,7 @@ _OPERATORS: Mapping[str, Callable[[object, Any], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Test(Condition):
+class Test(Value, Condition):
     """A field meets one of several operands of one operator.
 
     A field that holds several values (an SNS `String.Array`) meets it when one of the values does. An absent field
@@ -248,8 +244,7 @@ def _bounds(bounds: tuple[Any, ...]) -> str:
     return " and ".join(f"{sign} {bound}" for sign, bound in zip(bounds[::2], bounds[1::2], strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Value):
     """Something of an event that a condition looks at; made by `attribute`, `new`, `old` and `key`."""
 
     subject: Literal["attribute", "new", "old", "key", "kind"]
@@ -344,8 +339,7 @@ class Field:
         return f"{self.subject}({self.name!r})" if self.name else f"the {self.subject}"
 
 
-@dataclass(frozen=True, slots=True)
-class Transition(Condition):
+class Transition(Value, Condition):
     """A field of an item is one of the values after the change, and was none of them before."""
 
     name: str

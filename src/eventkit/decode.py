@@ -10,7 +10,6 @@ Anything else in a body is the sender's own message.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeGuard
 
@@ -22,6 +21,7 @@ from eventkit.events import AwsEvent, Message, Notification, TestEvent
 from eventkit.events._base import text_or_none
 from eventkit.events.dynamodb import change_event
 from eventkit.events.s3 import from_eventbridge, object_event
+from eventkit.values import Value
 
 __all__ = ["Batch", "Ordering", "Record", "decode", "ordering_of", "unwrap"]
 
@@ -42,13 +42,12 @@ class Ordering(Enum):
     """All, because a stream's batch comes from one shard."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Value):
     """One record as AWS delivers it, with the events found in it: none in a test event, several in some."""
 
     raw: Mapping[str, object]
     events: tuple[AwsEvent, ...] = ()
-    error: DecodeError | None = field(default=None, compare=False)
+    error: DecodeError | None = None
     """Why the record cannot be decoded; its neighbours are not touched by that."""
 
     @property
@@ -57,8 +56,7 @@ class Record:
         return record_id(self.raw)
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Value):
     """The records of one receive or one invocation, with their ordering."""
 
     records: tuple[Record, ...]

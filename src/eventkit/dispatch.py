@@ -7,7 +7,6 @@ decode it, find the routes that take its events, hand each event to each of them
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -24,6 +23,7 @@ from eventkit.publish import Publisher, Sender
 from eventkit.resources import Destination, Resource
 from eventkit.routing import Candidate, RoutingTable
 from eventkit.sources import SKIPPED, Selector
+from eventkit.values import Value
 
 __all__ = ["Dispatcher", "Wiring", "open_dispatcher"]
 
@@ -40,8 +40,7 @@ Deliver = Callable[[AwsEvent, Deadline | None], Outcome]
 DeliverOnLoop = Callable[[AwsEvent, Deadline | None], Awaitable[Outcome]]
 
 
-@dataclass(frozen=True, slots=True)
-class Wiring:
+class Wiring(Value):
     """What an app is connected to: its resources' names, and what sends the messages that handlers publish."""
 
     names: Names

@@ -6,7 +6,6 @@ asyncio is imported where it is used: it costs 40 ms of a cold start, and an app
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable
 from traceback import format_tb
@@ -20,6 +19,7 @@ from eventkit.inject import Injector, Scope, drive, drive_inline
 from eventkit.middleware import CallNext, Middleware, wrap
 from eventkit.outcomes import DONE, Done, Interrupted, Outcome, Reject, Retry
 from eventkit.sources import SKIPPED, Selector
+from eventkit.values import Value
 
 if TYPE_CHECKING:
     from asyncio import Semaphore
@@ -38,8 +38,7 @@ class Blocking(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(Value):
     """What a runtime gives to its routes. `middleware` lies outside the app's own; `random` draws from 0 to 1."""
 
     blocking: Blocking

@@ -13,7 +13,6 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
-from dataclasses import dataclass
 from inspect import (
     Parameter,
     isasyncgenfunction,
@@ -30,6 +29,7 @@ from eventkit.errors import InjectionError, RouteError
 from eventkit.publish import Sender, To
 from eventkit.resources import Destination
 from eventkit.validation import name_of
+from eventkit.values import Value
 
 __all__ = ["Depends", "Signature", "read_signature"]
 
@@ -39,8 +39,7 @@ Making = Generator[Awaitable[Any], Any, T]
 """Something in the making: yields what must be awaited, is sent the result, returns the value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Depends:
+class Depends(Value):
     """Marks a parameter that a function provides: `Annotated[Mailer, Depends(mailer)]`.
 
     `function` may be plain or async, or a generator or context manager whose end runs when the scope ends; its own
@@ -51,23 +50,20 @@ class Depends:
     scope: Literal["delivery", "app"] = "delivery"
 
 
-@dataclass(frozen=True, slots=True)
-class FromState:
+class FromState(Value):
     """The value that the lifespan yielded, found by its type."""
 
     kind: type
 
 
-@dataclass(frozen=True, slots=True)
-class FromDelivery:
+class FromDelivery(Value):
     """The delivery itself."""
 
 
 Provider = Depends | To[Any] | FromState | FromDelivery
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Value):
     """A function as injection sees it."""
 
     function: Callable[..., object]

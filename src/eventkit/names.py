@@ -13,11 +13,12 @@ A full ARN is an allow list of one: an event that names another account or Regio
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from eventkit.errors import ConfigurationError
 from eventkit.events._base import parse_arn
 from eventkit.resources import Bucket, Queue, Resource, Table, Topic
+from eventkit.values import Value
 
 __all__ = ["Names"]
 
@@ -25,8 +26,7 @@ PREFIX = "EVENTKIT_"
 KINDS = {kind.kind.upper(): kind for kind in (Bucket, Table, Queue, Topic)}
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Value):
     """The physical names of an app's resources.
 
     `app` is the app's name; `physical` maps `"QUEUE_THUMBNAILS"` to a name, URL or ARN; `via` maps `"PHOTOS"` to
@@ -34,8 +34,8 @@ class Names:
     """
 
     app: str
-    physical: Mapping[str, str] = field(default_factory=dict[str, str])
-    via: Mapping[str, str] = field(default_factory=dict[str, str])
+    physical: Mapping[str, str] = MappingProxyType[str, str]({})
+    via: Mapping[str, str] = MappingProxyType[str, str]({})
 
     @classmethod
     def from_environ(cls, app: str, environ: Mapping[str, str]) -> "Names":

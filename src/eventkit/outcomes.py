@@ -1,9 +1,9 @@
 """What became of a delivery: done, to be retried, or rejected; and how long a retry waits."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from eventkit.errors import ConfigurationError
+from eventkit.values import Value
 
 __all__ = ["Backoff", "Done", "Outcome", "Reject", "Retry", "combine"]
 
@@ -11,8 +11,7 @@ MAX_VISIBILITY = 43_200
 """Seconds that Amazon SQS can keep a message invisible (12 hours)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Value):
     """The event was handled, or nobody wanted it."""
 
 
@@ -98,8 +97,7 @@ def combine(outcomes: Iterable[Outcome]) -> Outcome:
     return worst
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(Value):
     """How long failed deliveries wait: exponential, with full jitter.
 
     The delay before attempt n + 1 is drawn evenly from 0 to `base` · `factor` ** (n - 1) seconds, at most `cap`.

@@ -1,25 +1,25 @@
 """Sending messages to queues and topics."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Generic, Protocol, TypeVar
 
 from eventkit.errors import ConfigurationError
 from eventkit.resources import Destination, Queue, Topic
+from eventkit.values import Value
 
 __all__ = ["Outgoing", "Publisher", "Sender", "To"]
 
 M_contra = TypeVar("M_contra", contravariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(Value):
     """One message to be sent: its text, and the group and deduplication id that FIFO queues and topics want."""
 
     text: str
     group: str | None = None
     deduplication_id: str | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict[str, str])
+    attributes: Mapping[str, str] = MappingProxyType[str, str]({})
 
 
 class Publisher(Protocol):
@@ -34,8 +34,7 @@ class Publisher(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class To(Generic[M_contra]):
+class To(Value, Generic[M_contra]):
     """Marks a parameter that gets a sender: `Annotated[Sender[Job], To(jobs)]`."""
 
     destination: Destination[M_contra]

@@ -1,10 +1,10 @@
 """What handlers subscribe to."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from eventkit.conditions import Condition, all_of
+from eventkit.values import Value, replace
 
 if TYPE_CHECKING:
     from eventkit.events import AwsEvent
@@ -16,8 +16,7 @@ E_co = TypeVar("E_co", covariant=True)
 F = TypeVar("F")
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(Value):
     """One kind of event of one resource: how a route recognises it, and how it becomes what the handler takes.
 
     `read` turns the AWS event into the handler's value; it returns `SKIPPED` where the value shows that the event
@@ -61,8 +60,7 @@ class Source(Generic[E_co]):
         return Selection(tuple(selector.narrowed(conditions) for selector in self.selectors))
 
 
-@dataclass(frozen=True, slots=True)
-class Selection(Source[E_co]):
+class Selection(Value, Source[E_co]):
     """A source made of other sources, or of a resource with conditions."""
 
     chosen: tuple[Selector, ...]

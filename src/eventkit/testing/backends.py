@@ -1,0 +1,522 @@
+"""The suite with which a backend proves that it keeps what `eventkit.backends` promises. It needs pytest-asyncio.
+
+A backend's author writes a class and a fixture::
+
+    pytest.register_assert_rewrite("eventkit.testing.backends")     # in conftest.py, for failures that explain
+
+    class TestMyBackend(BackendContract):
+        features = Features(topics=False)
+
+        @pytest.fixture
+        async def world(self) -> AsyncIterator[World]:
+            ...
+
+Time passes by long polls alone, so a backend with a clock of its own gets one that jumps (`VirtualClock`).
+"""
+# ruff: noqa: S101 - assert is how pytest tests
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, TypeVar
+
+import pytest
+
+from eventkit.backends import Backend, Raw
+from eventkit.decode import unwrap
+from eventkit.errors import BackendError, ConfigurationError
+from eventkit.events import Message
+from eventkit.outcomes import Reject
+from eventkit.publish import Outgoing
+
+__all__ = ["BackendContract", "Features", "World"]
+
+T = TypeVar("T")
+
+SOON = 5.0
+"""Seconds of a long poll for something that must come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a backend has; the tests of what it lacks are skipped."""
+
+    fifo: bool = True
+    dead_letters: bool = True
+    topics: bool = True
+    concurrency: bool = True
+    """Whether other things can happen while a receive waits."""
+
+
+class World(Protocol):
+    """A backend, and what the suite needs around it; each test gets a world of its own."""
+
+    @property
+    def backend(self) -> Backend:
+        """The backend under test."""
+        ...
+
+    async def create_queue(
+        self, *, fifo: bool = False, visibility: int = 30, dead_letter: str | None = None, max_receives: int = 2
+    ) -> str:
+        """Make a queue, deduplicating by content where it is FIFO, and return its address."""
+        ...
+
+    async def create_topic(self, queue: str, *, raw: bool = False, fifo: bool = False) -> str:
+        """Make a topic, deduplicating likewise, that the queue is subscribed to, and return its address."""
+        ...
+
+
+def needs(*features: str) -> Callable[[T], T]:
+    """Mark a test as one of what some backends lack; the names are those of `Features`."""
+
+    def mark(test: T) -> T:
+        test.needs = features  # type: ignore[attr-defined]
+        return test
+
+    return mark
+
+
+class BackendContract:
+    """One promise per test."""
+
+    features: ClassVar[Features] = Features()
+    deviations: ClassVar[Mapping[str, str]] = {}
+    """Tests that are known to fail, by name, and why; one that passes after all is an error."""
+
+    pytestmark = pytest.mark.asyncio
+
+    @pytest.fixture
+    def world(self) -> World:
+        """Overridden by the subclass."""
+        raise NotImplementedError("a subclass of BackendContract has a fixture `world`")
+
+    @pytest.fixture(autouse=True)
+    def _expectations(self, request: pytest.FixtureRequest) -> None:
+        test = request.function
+        lacking = [feature for feature in getattr(test, "needs", ()) if not getattr(self.features, feature)]
+        if lacking:
+            pytest.skip(f"the backend has no {' and no '.join(lacking)}")
+        if test.__name__ in self.deviations:
+            request.applymarker(pytest.mark.xfail(reason=self.deviations[test.__name__], strict=True))
+
+    async def test_a_message_arrives_as_lambda_delivers_it(self, world: World) -> None:
+        """A published message is received as a record of the shape that Lambda gives to SQS messages."""
+        queue = await world.create_queue()
+
+        await send(world, queue, "grüße\n🌍")
+        (record,) = await world.backend.receive(queue, 10, SOON)
+
+        message = Message(record)
+        assert (message.text, message.attempt, message.fifo) == ("grüße\n🌍", 1, False)
+        assert record["eventSource"] == "aws:sqs"
+        assert message.source_arn.startswith("arn:aws:sqs:")
+        assert record["awsRegion"] == message.source_arn.split(":")[3]
+        assert message.id
+        assert message.sent is not None
+        assert unwrap(record) == (message,)
+
+    async def test_attributes_arrive(self, world: World) -> None:
+        """The attributes of a published message arrive as message attributes of the type String."""
+        queue = await world.create_queue()
+
+        await world.backend.publish("queue", queue, [Outgoing("x", attributes={"kind": "a", "Tenant": "ü"})])
+        (record,) = await world.backend.receive(queue, 10, SOON)
+
+        assert Message(record).attributes == {"kind": "a", "Tenant": "ü"}
+
+    async def test_more_messages_than_fit_into_a_request_all_arrive(self, world: World) -> None:
+        """One publish may send any number of messages, and each arrives once."""
+        queue = await world.create_queue()
+        texts = [str(number) for number in range(23)]
+
+        await send(world, queue, *texts)
+
+        assert sorted(await drain(world, queue, len(texts))) == sorted(texts)
+        assert await world.backend.receive(queue, 10, 0) == []
+
+    async def test_no_more_are_received_than_asked_for(self, world: World) -> None:
+        """A receive returns at most its limit."""
+        queue = await world.create_queue()
+
+        await send(world, queue, "a", "b", "c")
+
+        assert len(await world.backend.receive(queue, 2, SOON)) <= 2  # noqa: PLR2004 - the limit
+
+    async def test_an_empty_queue_gives_nothing_after_the_wait(self, world: World) -> None:
+        """A receive from a queue that stays empty returns no records."""
+        queue = await world.create_queue()
+
+        assert list(await world.backend.receive(queue, 10, 1)) == []
+
+    @needs("concurrency")
+    async def test_a_long_poll_ends_when_a_message_is_sent(self, world: World) -> None:
+        """A receive that waits returns the message that is sent meanwhile."""
+        queue = await world.create_queue()
+        poll = asyncio.create_task(world.backend.receive(queue, 10, 20))
+        await asyncio.sleep(0)
+
+        await send(world, queue, "late")
+
+        (record,) = await poll
+        assert record["body"] == "late"
+
+    async def test_a_received_message_is_invisible_to_others(self, world: World) -> None:
+        """Nobody receives a message while its visibility timeout lasts."""
+        queue = await world.create_queue()
+        await send(world, queue, "a")
+        await world.backend.receive(queue, 10, SOON)
+
+        assert list(await world.backend.receive(queue, 10, 0)) == []
+
+    async def test_receivers_at_once_share_nothing(self, world: World) -> None:
+        """Two receives at the same time never return the same message."""
+        queue = await world.create_queue()
+        await send(world, queue, *(str(number) for number in range(8)))
+
+        shares = await asyncio.gather(*(world.backend.receive(queue, 3, 1) for _ in range(4)))
+
+        ids = [record["messageId"] for share in shares for record in share]
+        assert len(ids) == len(set(ids))
+
+    async def test_an_unsettled_message_comes_back(self, world: World) -> None:
+        """A message that was not deleted is received again after its visibility timeout, and the receive counted."""
+        queue = await world.create_queue(visibility=1)
+        await send(world, queue, "a")
+        (first,) = await world.backend.receive(queue, 10, SOON)
+
+        (second,) = await world.backend.receive(queue, 10, SOON)
+
+        assert (second["messageId"], second["body"]) == (first["messageId"], "a")
+        assert Message(second).attempt == 2  # noqa: PLR2004 - the second time
+        assert second["receiptHandle"] != first["receiptHandle"]
+
+    async def test_a_deleted_message_is_gone(self, world: World) -> None:
+        """A message that was deleted is not received again."""
+        queue = await world.create_queue(visibility=1)
+        await send(world, queue, "a")
+        records = await world.backend.receive(queue, 10, SOON)
+
+        assert list(await world.backend.delete(queue, records)) == []
+
+        assert list(await world.backend.receive(queue, 10, 3)) == []
+
+    async def test_more_records_than_fit_into_a_request_are_deleted(self, world: World) -> None:
+        """One delete may settle any number of records."""
+        queue = await world.create_queue(visibility=2)
+        await send(world, queue, *(str(number) for number in range(12)))
+        records = [*(await world.backend.receive(queue, 10, SOON)), *(await world.backend.receive(queue, 10, SOON))]
+
+        assert list(await world.backend.delete(queue, records)) == []
+
+        assert len(records) == 12  # noqa: PLR2004 - as sent
+        assert list(await world.backend.receive(queue, 10, 3)) == []
+
+    async def test_deleting_twice_does_no_harm(self, world: World) -> None:
+        """A record that is gone is not returned for another try, and raises nothing."""
+        queue = await world.create_queue()
+        await send(world, queue, "a")
+        records = await world.backend.receive(queue, 10, SOON)
+
+        await world.backend.delete(queue, records)
+
+        assert list(await world.backend.delete(queue, records)) == []
+
+    async def test_a_stale_receipt_handle_does_no_harm(self, world: World) -> None:
+        """A record whose message was received again since is neither returned for another try nor an error."""
+        queue = await world.create_queue(visibility=1)
+        await send(world, queue, "a")
+        stale = await world.backend.receive(queue, 10, SOON)
+        await world.backend.receive(queue, 10, SOON)
+
+        assert list(await world.backend.delete(queue, stale)) == []
+        assert list(await world.backend.extend(queue, [(record, 5) for record in stale])) == []
+
+    async def test_extending_a_deleted_message_does_no_harm(self, world: World) -> None:
+        """A record that is gone is not returned for another try, and raises nothing."""
+        queue = await world.create_queue()
+        await send(world, queue, "a")
+        (record,) = await world.backend.receive(queue, 10, SOON)
+        await world.backend.delete(queue, [record])
+
+        assert list(await world.backend.extend(queue, [(record, 5)])) == []
+
+    async def test_extending_keeps_a_message_invisible(self, world: World) -> None:
+        """An extended message stays invisible for so long from the call, not from the receive."""
+        queue = await world.create_queue(visibility=1)
+        await send(world, queue, "a")
+        (record,) = await world.backend.receive(queue, 10, SOON)
+
+        assert list(await world.backend.extend(queue, [(record, 20)])) == []
+
+        assert list(await world.backend.receive(queue, 10, 2)) == []
+
+    async def test_extending_by_nothing_makes_a_message_visible(self, world: World) -> None:
+        """A message that is extended by 0 seconds can be received at once."""
+        queue = await world.create_queue()
+        await send(world, queue, "a")
+        (record,) = await world.backend.receive(queue, 10, SOON)
+
+        await world.backend.extend(queue, [(record, 0)])
+
+        (again,) = await world.backend.receive(queue, 10, SOON)
+        assert again["messageId"] == record["messageId"]
+
+    async def test_settling_nothing_is_allowed(self, world: World) -> None:
+        """Nothing is deleted, extended or published without a request that would be refused."""
+        queue = await world.create_queue()
+
+        assert list(await world.backend.delete(queue, [])) == []
+        assert list(await world.backend.extend(queue, [])) == []
+        await world.backend.publish("queue", queue, [])
+
+    async def test_a_queue_answers_to_its_arn(self, world: World) -> None:
+        """The ARN that records state addresses the queue that they came from."""
+        queue = await world.create_queue()
+        await send(world, queue, "a")
+        (record,) = await world.backend.receive(queue, 10, SOON)
+        arn = Message(record).source_arn
+
+        await world.backend.extend(arn, [(record, 0)])
+        (again,) = await world.backend.receive(arn, 10, SOON)
+
+        assert again["messageId"] == record["messageId"]
+
+    async def test_an_unknown_queue_is_an_error(self, world: World) -> None:
+        """A queue that there is not is a `BackendError`, whatever is done with it."""
+        with pytest.raises(BackendError, match="nowhere"):
+            await world.backend.receive("nowhere", 10, 0)
+        with pytest.raises(BackendError, match="nowhere"):
+            await send(world, "nowhere", "a")
+
+    async def test_a_publication_names_a_kind_that_there_is(self, world: World) -> None:
+        """Anything but a queue or a topic is a `ConfigurationError`."""
+        with pytest.raises(ConfigurationError):
+            await world.backend.publish("stream", "s", [Outgoing("a")])
+
+    @needs("dead_letters")
+    async def test_a_message_received_too_often_goes_to_the_dead_letter_queue(self, world: World) -> None:
+        """What was received as often as its queue allows is in the dead-letter queue instead of coming again."""
+        dead = await world.create_queue()
+        queue = await world.create_queue(dead_letter=dead, max_receives=2)
+        await send(world, queue, "poison")
+        for _ in range(2):
+            (record,) = await world.backend.receive(queue, 10, SOON)
+            await world.backend.extend(queue, [(record, 0)])
+
+        assert list(await world.backend.receive(queue, 10, 0)) == []
+
+        (record,) = await world.backend.receive(dead, 10, SOON)
+        assert record["body"] == "poison"
+
+    @needs("dead_letters")
+    async def test_a_parked_record_says_why(self, world: World) -> None:
+        """A parked record is in the dead-letter queue: body and attributes as they were, and a note beside them."""
+        dead = await world.create_queue()
+        queue = await world.create_queue(dead_letter=dead)
+        await world.backend.publish("queue", queue, [Outgoing("not an image", attributes={"kind": "photo"})])
+        (record,) = await world.backend.receive(queue, 10, SOON)
+
+        await world.backend.park(queue, record, Reject("no JPEG: grüße", handler="blog.thumbnail"))
+
+        (copy,) = await world.backend.receive(dead, 10, SOON)
+        message = Message(copy)
+        assert (message.text, message.attributes["kind"]) == ("not an image", "photo")
+        assert json.loads(str(message.attributes["eventkit.reject"])) == {
+            "reason": "no JPEG: grüße",
+            "handler": "blog.thumbnail",
+            "attempt": 1,
+            "queue": Message(record).source_arn,
+        }
+
+    @needs("dead_letters")
+    async def test_a_parked_record_stays_until_it_is_deleted(self, world: World) -> None:
+        """Parking copies: the record itself is the caller's to delete."""
+        dead = await world.create_queue()
+        queue = await world.create_queue(dead_letter=dead)
+        await send(world, queue, "a")
+        (record,) = await world.backend.receive(queue, 10, SOON)
+        await world.backend.park(queue, record, Reject("no"))
+
+        await world.backend.extend(queue, [(record, 0)])
+
+        (again,) = await world.backend.receive(queue, 10, SOON)
+        assert again["messageId"] == record["messageId"]
+
+    async def test_parking_without_a_dead_letter_queue_is_an_error(self, world: World) -> None:
+        """A rejected record that has nowhere to go raises `BackendError`: it is never dropped silently."""
+        queue = await world.create_queue()
+        await send(world, queue, "a")
+        (record,) = await world.backend.receive(queue, 10, SOON)
+
+        with pytest.raises(BackendError, match="dead-letter queue"):
+            await world.backend.park(queue, record, Reject("no"))
+
+    @needs("fifo")
+    async def test_a_group_keeps_its_order(self, world: World) -> None:
+        """The messages of a group are received in the order in which they were sent."""
+        queue = await world.create_queue(fifo=True)
+        texts = [str(number) for number in range(12)]
+
+        await send(world, queue, *texts, group="g")
+
+        assert await drain(world, queue, len(texts)) == texts
+
+    @needs("fifo")
+    async def test_a_fifo_record_tells_its_group(self, world: World) -> None:
+        """A record of a FIFO queue has its message group and says that it is of a FIFO queue."""
+        queue = await world.create_queue(fifo=True)
+
+        await send(world, queue, "a", group="g")
+        (record,) = await world.backend.receive(queue, 10, SOON)
+
+        assert (Message(record).group, Message(record).fifo) == ("g", True)
+        assert Message(record).deduplication_id
+
+    @needs("fifo")
+    async def test_a_group_waits_for_its_message_in_flight(self, world: World) -> None:
+        """While a message is in flight, no other of its group is received, but those of other groups are."""
+        queue = await world.create_queue(fifo=True)
+        await send(world, queue, "a1", group="a")
+        (first,) = await world.backend.receive(queue, 10, SOON)
+        await send(world, queue, "a2", group="a")
+        await send(world, queue, "b1", group="b")
+
+        assert bodies(await world.backend.receive(queue, 10, SOON)) == ["b1"]
+        await world.backend.delete(queue, [first])
+
+        assert bodies(await world.backend.receive(queue, 10, SOON)) == ["a2"]
+
+    @needs("fifo")
+    async def test_a_retried_message_keeps_its_place(self, world: World) -> None:
+        """A message that is made visible again comes before those of its group that were sent after it."""
+        queue = await world.create_queue(fifo=True)
+        await send(world, queue, "1", "2", "3", group="g")
+        records = await world.backend.receive(queue, 10, SOON)
+
+        await world.backend.extend(queue, [(record, 0) for record in records])
+
+        assert await drain(world, queue, 3) == ["1", "2", "3"]
+
+    @needs("fifo")
+    async def test_a_fifo_queue_refuses_an_expired_handle(self, world: World) -> None:
+        """Deleting after the visibility timeout leaves a FIFO queue's message where it is, and raises nothing."""
+        queue = await world.create_queue(fifo=True, visibility=1)
+        await send(world, queue, "a", group="g")
+        stale = await world.backend.receive(queue, 10, SOON)
+        (newest,) = await world.backend.receive(queue, 10, SOON)
+
+        assert list(await world.backend.delete(queue, stale)) == []
+
+        await world.backend.extend(queue, [(newest, 0)])
+        assert bodies(await world.backend.receive(queue, 10, SOON)) == ["a"]
+
+    @needs("fifo")
+    async def test_a_repeated_message_is_kept_once(self, world: World) -> None:
+        """Messages with the same deduplication id are accepted, and one is received."""
+        queue = await world.create_queue(fifo=True)
+        for text in ("a", "b"):
+            await world.backend.publish("queue", queue, [Outgoing(text, "g", "same")])
+
+        assert await drain(world, queue, 1) == ["a"]
+        assert list(await world.backend.receive(queue, 10, 0)) == []
+
+    @needs("fifo")
+    async def test_a_fifo_queue_wants_a_group(self, world: World) -> None:
+        """A message without a group for a FIFO queue is a `ConfigurationError` that says so."""
+        queue = await world.create_queue(fifo=True)
+
+        with pytest.raises(ConfigurationError, match="group"):
+            await send(world, queue, "a")
+
+    @needs("fifo", "dead_letters")
+    async def test_a_record_parked_twice_is_kept_once(self, world: World) -> None:
+        """A FIFO record keeps its group in the dead-letter queue, and is there once however often it is parked."""
+        dead = await world.create_queue(fifo=True)
+        queue = await world.create_queue(fifo=True, dead_letter=dead)
+        await send(world, queue, "a", group="g")
+        (record,) = await world.backend.receive(queue, 10, SOON)
+
+        for _ in range(2):
+            await world.backend.park(queue, record, Reject("no"))
+
+        (copy,) = await world.backend.receive(dead, 10, SOON)
+        assert (copy["body"], Message(copy).group) == ("a", "g")
+        await world.backend.delete(dead, [copy])
+        assert list(await world.backend.receive(dead, 10, 0)) == []
+
+    @needs("topics")
+    async def test_a_topic_reaches_its_queue(self, world: World) -> None:
+        """What is published to a topic is in the subscribed queue, inside SNS's envelope, attributes and all."""
+        queue = await world.create_queue()
+        topic = await world.create_topic(queue)
+
+        await world.backend.publish("topic", topic, [Outgoing("news", attributes={"kind": "a"})])
+        (record,) = await world.backend.receive(queue, 10, SOON)
+
+        (event,) = unwrap(record)
+        assert [step.partition(":")[0] for step in event.path] == ["sqs", "sns"]
+        assert event.record["Message"] == "news"
+        assert event.attributes == {"kind": "a"}
+
+    @needs("topics")
+    async def test_raw_delivery_has_no_envelope(self, world: World) -> None:
+        """With raw delivery the queue's message is what was published, its attributes the message's."""
+        queue = await world.create_queue()
+        topic = await world.create_topic(queue, raw=True)
+
+        await world.backend.publish("topic", topic, [Outgoing("news", attributes={"kind": "a"})])
+        (record,) = await world.backend.receive(queue, 10, SOON)
+
+        assert record["body"] == "news"
+        assert Message(record).attributes == {"kind": "a"}
+
+    @needs("topics")
+    async def test_a_topic_answers_to_its_arn(self, world: World) -> None:
+        """The ARN that notifications state addresses the topic."""
+        queue = await world.create_queue()
+        topic = await world.create_topic(queue)
+        await world.backend.publish("topic", topic, [Outgoing("one")])
+        (record,) = await world.backend.receive(queue, 10, SOON)
+        (event,) = unwrap(record)
+
+        await world.backend.publish("topic", event.source_arn, [Outgoing("two")])
+
+        (record,) = await world.backend.receive(queue, 10, SOON)
+        assert unwrap(record)[0].record["Message"] == "two"
+
+    @needs("topics", "fifo")
+    async def test_a_fifo_topic_keeps_the_order_of_a_group(self, world: World) -> None:
+        """A FIFO queue gets a FIFO topic's messages in order, with their group."""
+        queue = await world.create_queue(fifo=True)
+        topic = await world.create_topic(queue, raw=True, fifo=True)
+
+        await world.backend.publish("topic", topic, [Outgoing(text, "g") for text in ("1", "2", "3")])
+
+        assert await drain(world, queue, 3) == ["1", "2", "3"]
+
+    @needs("topics")
+    async def test_an_unknown_topic_is_an_error(self, world: World) -> None:
+        """A topic that there is not is a `BackendError`."""
+        with pytest.raises(BackendError, match="nowhere"):
+            await world.backend.publish("topic", "nowhere", [Outgoing("a")])
+
+
+async def send(world: World, queue: str, *texts: str, group: str | None = None) -> None:
+    """Publish texts to a queue."""
+    await world.backend.publish("queue", queue, [Outgoing(text, group) for text in texts])
+
+
+async def drain(world: World, queue: str, count: int) -> list[str]:
+    """Receive and delete until there have been so many messages, or none comes soon; returns their bodies."""
+    found: list[str] = []
+    while len(found) < count and (records := await world.backend.receive(queue, 10, SOON)):
+        found += bodies(records)
+        await world.backend.delete(queue, records)
+    return found
+
+
+def bodies(records: Sequence[Raw]) -> list[str]:
+    """The texts of records."""
+    return [str(record["body"]) for record in records]

@@ -1,0 +1,170 @@
+"""What resources are called in an account, and which queue brings their events."""
+
+import pytest
+
+from eventkit import Bucket, ConfigurationError, Names, Queue, Table, Topic
+from eventkit.events._base import parse_arn
+from tests.core.harness import ACCOUNT, REGION, Job, Todo, arn
+
+jobs = Queue[Job]("thumb-nails")
+posts = Topic[Job]("posts")
+photos = Bucket("photos")
+todos = Table[Todo]("todos")
+
+STREAM = "/stream/2016-11-16T20:42:48.104"
+
+
+def test_a_resource_is_called_by_its_own_name_unless_configured() -> None:
+    names = Names("app")
+
+    assert [names.address(resource) for resource in (jobs, posts, photos, todos)] == [
+        "thumb-nails",
+        "posts",
+        "photos",
+        "todos",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("prod-thumbs", "prod-thumbs"),
+        ("https://sqs.us-east-1.amazonaws.com/123456789012/prod-thumbs", "prod-thumbs"),
+        ("http://localhost:4566/000000000000/prod-thumbs/", "prod-thumbs"),
+        (arn("sqs", "prod-thumbs"), "prod-thumbs"),
+    ],
+)
+def test_the_environment_gives_a_name_a_url_or_an_arn(address: str, name: str) -> None:
+    names = Names.from_environ("app", {"EVENTKIT_QUEUE_THUMB_NAILS": address})
+
+    assert names.address(jobs) == address
+    assert names.name(jobs) == name
+
+
+def test_every_kind_of_resource_has_its_variable() -> None:
+    environ = {
+        "EVENTKIT_QUEUE_THUMB_NAILS": "q",
+        "EVENTKIT_TOPIC_POSTS": "t",
+        "EVENTKIT_BUCKET_PHOTOS": "b",
+        "EVENTKIT_TABLE_TODOS": "d",
+    }
+
+    names = Names.from_environ("app", environ)
+
+    assert [names.name(resource) for resource in (jobs, posts, photos, todos)] == ["q", "t", "b", "d"]
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"EVENTKIT_QUEUE_THUMB_NAILS": ""},
+        {"EVENTKIT_TOPIC_THUMB_NAILS": "x"},
+        {"QUEUE_THUMB_NAILS": "x"},
+        {"eventkit_queue_thumb_nails": "x"},
+        {"EVENTKIT_QUEUE_": "x"},
+        {"EVENTKIT_LOG_LEVEL": "x"},
+    ],
+)
+def test_other_variables_say_nothing(environ: dict[str, str]) -> None:
+    assert Names.from_environ("app", environ).address(jobs) == "thumb-nails"
+
+
+def test_a_table_is_named_by_its_arn_or_its_streams() -> None:
+    table = Names("app", {"TABLE_TODOS": arn("dynamodb", "table/prod-todos")})
+    stream = Names("app", {"TABLE_TODOS": arn("dynamodb", "table/prod-todos" + STREAM)})
+
+    assert table.name(todos) == stream.name(todos) == "prod-todos"
+
+
+def test_an_event_of_the_same_name_is_the_resources() -> None:
+    names = Names("app", {"QUEUE_THUMB_NAILS": "https://sqs.us-east-1.amazonaws.com/123456789012/prod-thumbs"})
+
+    assert names.is_origin(jobs, "prod-thumbs", arn("sqs", "prod-thumbs"))
+    assert names.is_origin(jobs, "prod-thumbs", arn("sqs", "prod-thumbs", account="999999999999"))
+    assert not names.is_origin(jobs, "thumb-nails", arn("sqs", "thumb-nails"))
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        arn("sqs", "prod-thumbs", account="999999999999"),
+        arn("sqs", "prod-thumbs", region="eu-west-1"),
+        arn("sqs", "prod-thumbs-2"),
+        f"arn:aws-cn:sqs:{REGION}:{ACCOUNT}:prod-thumbs",
+        "prod-thumbs",
+        "",
+    ],
+)
+def test_an_arn_is_an_allow_list_of_one(stated: str) -> None:
+    names = Names("app", {"QUEUE_THUMB_NAILS": arn("sqs", "prod-thumbs")})
+
+    assert names.is_origin(jobs, "prod-thumbs", arn("sqs", "prod-thumbs"))
+    assert not names.is_origin(jobs, "prod-thumbs", stated)
+
+
+@pytest.mark.parametrize(
+    ("configured", "stated", "taken"),
+    [
+        ("table/todos", f"table/todos{STREAM}", True),
+        (f"table/todos{STREAM}", f"table/todos{STREAM}", True),
+        (f"table/todos{STREAM}", "table/todos/stream/2020-01-01T00:00:00.000", False),
+        ("table/todos", f"table/todos-2{STREAM}", False),
+    ],
+)
+def test_a_tables_arn_allows_its_own_streams(configured: str, stated: str, *, taken: bool) -> None:
+    names = Names("app", {"TABLE_TODOS": arn("dynamodb", configured)})
+
+    assert names.is_origin(todos, "todos", arn("dynamodb", stated)) is taken
+
+
+def test_a_tables_arn_does_not_allow_another_accounts_stream() -> None:
+    names = Names("app", {"TABLE_TODOS": arn("dynamodb", "table/todos")})
+
+    assert not names.is_origin(todos, "todos", arn("dynamodb", f"table/todos{STREAM}", account="999999999999"))
+
+
+def test_a_queue_carries_itself_and_other_resources_have_a_queue_by_convention() -> None:
+    names = Names("blog", {"QUEUE_THUMB_NAILS": "prod-thumbs"})
+
+    assert [names.carrier(resource) for resource in (jobs, posts, photos)] == ["prod-thumbs", "blog-posts", "blog-photos"]
+
+
+def test_a_carrier_is_given_by_the_environment_or_the_command_line() -> None:
+    names = Names.from_environ("blog", {"EVENTKIT_VIA_PHOTOS": "sqs:media", "EVENTKIT_VIA_POSTS": "sqs:feed"})
+
+    changed = names.with_via([f"photos=sqs:{arn('sqs', 'other')}"])
+
+    assert (names.carrier(photos), names.carrier(posts)) == ("media", "feed")
+    assert (changed.carrier(photos), changed.carrier(posts)) == (arn("sqs", "other"), "feed")
+
+
+@pytest.mark.parametrize("carrier", ["media", "kinesis:media", "sqs:", "sqs", "https://sqs.amazonaws.com/1/media"])
+def test_a_carrier_that_is_no_queue_is_refused(carrier: str) -> None:
+    with pytest.raises(ConfigurationError, match="EVENTKIT_VIA_PHOTOS: .* is not a carrier; write sqs:"):
+        Names.from_environ("app", {"EVENTKIT_VIA_PHOTOS": carrier})
+    with pytest.raises(ConfigurationError, match="--via photos: .* is not a carrier"):
+        Names("app").with_via([f"photos={carrier}"])
+
+
+def test_a_carrier_without_a_resource_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="write RESOURCE=sqs:QUEUE"):
+        Names("app").with_via(["sqs:media"])
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (arn("sqs", "jobs.fifo"), "jobs.fifo"),
+        (arn("dynamodb", f"table/todos{STREAM}"), "todos"),
+        (arn("kinesis", "stream/clicks"), "clicks"),
+        ("arn:aws:s3:::photos", "photos"),
+        ("arn:aws:sqs", None),
+        ("jobs", None),
+        ("", None),
+        (":::::", None),
+    ],
+)
+def test_an_arn_tells_the_resources_name(text: str, name: str | None) -> None:
+    found = parse_arn(text)
+
+    assert (found.name if found else None) == name
