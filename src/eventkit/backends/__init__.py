@@ -8,7 +8,6 @@ that one keeps what is promised here.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from importlib.metadata import entry_points
 from typing import Protocol, cast
 
 from eventkit.errors import ConfigurationError
@@ -72,6 +71,8 @@ def open_backend(url: str) -> AbstractAsyncContextManager[Backend]:
 
     Raises `ConfigurationError` when no installed backend has the scheme.
     """
+    from importlib.metadata import entry_points  # 10 ms of a cold start, and most invocations need no backend
+
     scheme = url.partition(":")[0]
     found = {point.name: point for point in entry_points(group=GROUP)}
     if scheme not in found:

@@ -200,7 +200,7 @@ class BackendContract:
 
         assert list(await world.backend.delete(queue, records)) == []
 
-        assert list(await world.backend.receive(queue, 10, 3)) == []
+        assert list(await world.backend.receive(queue, 10, 2)) == []
 
     async def test_more_records_than_fit_into_a_request_are_deleted(self, world: World) -> None:
         """One delete may settle any number of records."""

@@ -1,0 +1,111 @@
+"""Calls to AWS: the one place where AWS's errors, and those of the network, become `BackendError`."""
+
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol, cast
+
+from eventkit.errors import BackendError, EventkitError
+
+__all__ = ["BlockingClient", "Call", "SnsClient", "SqsClient", "blocking", "call", "code_of", "on_demand", "translated"]
+
+Call = Callable[..., Awaitable[Mapping[str, object]]]
+"""A client's method: takes the request's members as keyword arguments, gives the response's."""
+
+
+class SqsClient(Protocol):
+    """What is called of an SQS client; aioboto3's is one, and `blocking(client)` of boto3's."""
+
+    @property
+    def get_queue_url(self) -> Call: ...
+    @property
+    def get_queue_attributes(self) -> Call: ...
+    @property
+    def receive_message(self) -> Call: ...
+    @property
+    def delete_message_batch(self) -> Call: ...
+    @property
+    def change_message_visibility_batch(self) -> Call: ...
+    @property
+    def send_message_batch(self) -> Call: ...
+
+
+class SnsClient(Protocol):
+    """What is called of an SNS client; aioboto3's is one, and `blocking(client)` of boto3's."""
+
+    @property
+    def list_topics(self) -> Call: ...
+    @property
+    def publish_batch(self) -> Call: ...
+
+
+class BlockingClient(SqsClient, SnsClient, Protocol):
+    """A client of boto3 whose calls can be awaited; it has those that its service has."""
+
+
+class _Blocking:
+    def __init__(self, client: Callable[[], object]) -> None:
+        self._make = client
+        self._made: object = None
+
+    def __getattr__(self, name: str) -> Call:
+        async def verb(**request: object) -> Mapping[str, object]:
+            if self._made is None:
+                self._made = self._make()
+            return cast("Mapping[str, object]", getattr(self._made, name)(**request))
+
+        return verb
+
+
+def blocking(client: object) -> BlockingClient:
+    """A boto3 client whose calls can be awaited, each made inline: right where nothing else runs, as in Lambda."""
+    return on_demand(lambda: client)
+
+
+def on_demand(client: Callable[[], object]) -> BlockingClient:
+    """The same for a client that is made at the first call."""
+    return cast("BlockingClient", _Blocking(client))
+
+
+async def call(verb: Call, what: str, **request: object) -> dict[str, Any]:
+    """The response to one request. Raises `BackendError`; `what` names operation and target in its text."""
+    with translated(what):
+        return cast("dict[str, Any]", await verb(**request))
+
+
+@contextmanager
+def translated(what: str) -> Generator[None]:
+    """Turn whatever a client raises into `BackendError`, with the error as its cause.
+
+    Only the error's code is told: its own text may repeat what was sent.
+    """
+    try:
+        yield
+    except EventkitError:
+        raise
+    except Exception as error:
+        raise BackendError(f"{what} failed: {code_of(error)}{_HINTS.get(code_of(error), '')}") from error
+
+
+def code_of(error: BaseException | None) -> str:
+    """AWS's code of an error, without its namespace; of other errors, and of what they caused, the type's name."""
+    if isinstance(error, BackendError):
+        error = error.__cause__
+    response = getattr(error, "response", None)  # of botocore's ClientError
+    fields = cast("dict[str, dict[str, str]]", response) if isinstance(response, dict) else {}
+    code = fields.get("Error", {}).get("Code") or type(error).__name__
+    return code.rpartition(".")[2]
+
+
+_NO_QUEUE = "; there is no such queue in this account and Region"
+_HINTS = {
+    "QueueDoesNotExist": _NO_QUEUE,
+    "NonExistentQueue": _NO_QUEUE,
+    "NoCredentialsError": "; AWS found no credentials: set AWS_PROFILE, or give the process a role",
+    "NoRegionError": "; set AWS_REGION, or write ?region=… into the URL",
+    "AccessDenied": "; the process's role lacks the permission",
+    "AccessDeniedException": "; the process's role lacks the permission",
+    "AuthorizationError": "; the process's role lacks the permission",
+    "EndpointConnectionError": "; the service could not be reached",
+    "InvalidClientTokenId": "; AWS does not know these credentials",
+    "UnrecognizedClientException": "; AWS does not know these credentials",
+}

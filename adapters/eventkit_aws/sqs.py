@@ -1,0 +1,257 @@
+"""Queues of Amazon SQS and topics of Amazon SNS.
+
+`SqsBackend` takes clients, which may be shared: `SqsBackend(sqs, sns)`. `open_backend` makes its own with aioboto3;
+`blocking_backend` uses boto3, for Lambda, where aioboto3 is not installed.
+
+The role needs `sqs:GetQueueUrl`, `GetQueueAttributes`, `ReceiveMessage`, `DeleteMessage` and `ChangeMessageVisibility`
+on the queues that are read, `sqs:GetQueueUrl` and `SendMessage` on dead-letter queues and those that are published to,
+`sns:Publish` on topics, and `sns:ListTopics` where a topic is given by its name.
+"""
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
+from typing import Any
+
+from eventkit.backends import Raw
+from eventkit.backends._park import parked
+from eventkit.backends._sending import MAX_BYTES, QueueMessage, is_fifo, queue_message, require_groups
+from eventkit.errors import BackendError, ConfigurationError
+from eventkit.outcomes import Reject
+from eventkit.publish import Outgoing
+from eventkit_aws._addresses import Queues, Topics
+from eventkit_aws._calls import (
+    BlockingClient,
+    Call,
+    SnsClient,
+    SqsClient,
+    blocking,
+    call,
+    code_of,
+    on_demand,
+    translated,
+)
+from eventkit_aws._records import batches, record_of, seconds_of_visibility, sqs_entry, topic_entry
+from eventkit_aws._sessions import Options, imported
+
+__all__ = [
+    "BlockingClient",
+    "SnsClient",
+    "SqsBackend",
+    "SqsClient",
+    "blocking",
+    "blocking_backend",
+    "open_backend",
+    "open_blocking_backend",
+]
+
+log = logging.getLogger("eventkit")
+
+MAX_WAIT = 20
+"""Seconds of the longest poll ("ReceiveMessage" in the SQS API reference)."""
+
+MAX_ENTRIES = 10
+"""Entries of one batch request."""
+
+MAX_TOPIC_BYTES = 262_144
+"""Messages of one PublishBatch together ("Amazon SNS message batching")."""
+
+GONE = frozenset({"ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight"})
+"""Codes by which SQS refuses a receipt handle that has expired or whose message is gone."""
+
+SENDING_ATTEMPTS = 4
+PAUSE = 0.2
+"""Seconds before the first repetition of entries that SQS or SNS did not accept; doubled for each further one."""
+
+Entry = dict[str, object]
+Sleep = Callable[[float], Awaitable[object]]
+
+
+async def _sleep(seconds: float) -> None:
+    from asyncio import sleep  # 40 ms of a cold start, for something rare
+
+    await sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """A batch operation on one target: what it is called, and how it is called with a list of entries."""
+
+    name: str
+    target: str
+    verb: Callable[[list[Entry]], Awaitable[Mapping[str, Any]]]
+
+    def __str__(self) -> str:
+        return f"{self.name} on {self.target!r}"
+
+
+class SqsBackend:
+    """A backend over clients of SQS and SNS; see `eventkit.backends.Backend` for what its methods promise."""
+
+    def __init__(self, sqs: SqsClient, sns: SnsClient, *, sleep: Sleep = _sleep) -> None:
+        """The clients are the caller's to close; each long poll holds one of their connections."""
+        self._sqs = sqs
+        self._sns = sns
+        self._sleep = sleep
+        self._queues = Queues(sqs)
+        self._topics = Topics(sns)
+
+    async def receive(self, queue: str, limit: int, wait: float) -> Sequence[Raw]:
+        url, arn = await self._queues.url(queue), await self._queues.arn(queue)
+        response = await call(
+            self._sqs.receive_message,
+            f"ReceiveMessage on {queue!r}",
+            QueueUrl=url,
+            MaxNumberOfMessages=limit,
+            WaitTimeSeconds=min(MAX_WAIT, ceil(wait)),
+            MessageSystemAttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        )
+        return [record_of(message, arn) for message in response.get("Messages") or ()]
+
+    async def delete(self, queue: str, records: Sequence[Raw]) -> Sequence[Raw]:
+        batch = await self._on_queue("DeleteMessageBatch", self._sqs.delete_message_batch, queue)
+        return await _settle(batch, [(record, {"ReceiptHandle": record["receiptHandle"]}) for record in records])
+
+    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Sequence[Raw]:
+        batch = await self._on_queue("ChangeMessageVisibilityBatch", self._sqs.change_message_visibility_batch, queue)
+        entries: list[tuple[Raw, Entry]] = [
+            (record, {"ReceiptHandle": record["receiptHandle"], "VisibilityTimeout": seconds_of_visibility(delay)})
+            for record, delay in delays
+        ]
+        return await _settle(batch, entries)
+
+    async def park(self, queue: str, record: Raw, reject: Reject) -> None:
+        dead_letter = await self._queues.dead_letter(queue)
+        await self._send(dead_letter, [parked(record, reject, fifo=is_fifo(dead_letter))])
+
+    async def publish(self, kind: str, address: str, messages: Sequence[Outgoing]) -> None:
+        require_groups(kind, address, messages)
+        match kind:
+            case "queue":
+                await self._send(address, [queue_message(message) for message in messages])
+            case "topic":
+                await self._publish(address, messages)
+            case _:
+                raise ConfigurationError(f"messages are published to a queue or a topic, not to a {kind!r}")
+
+    async def _send(self, queue: str, messages: Sequence[QueueMessage]) -> None:
+        batch = await self._on_queue("SendMessageBatch", self._sqs.send_message_batch, queue)
+        ordered = is_fifo(queue)
+        for part in batches(messages, MAX_BYTES, lambda one: one.size, lambda one: one.group if ordered else None):
+            await self._accepted(batch, [sqs_entry(message) for message in part])
+
+    async def _publish(self, topic: str, messages: Sequence[Outgoing]) -> None:
+        request = {"TopicArn": await self._topics.arn(topic)}
+        what = f"PublishBatch on {topic!r}"
+        batch = _Batch(
+            "PublishBatch",
+            topic,
+            lambda entries: call(self._sns.publish_batch, what, **request, PublishBatchRequestEntries=entries),
+        )
+        ordered = is_fifo(topic)
+        parts = batches(
+            messages,
+            MAX_TOPIC_BYTES,
+            lambda one: queue_message(one).size,
+            lambda one: one.group if ordered else None,
+        )
+        for part in parts:
+            await self._accepted(batch, [topic_entry(message) for message in part])
+
+    async def _accepted(self, batch: _Batch, entries: list[Entry]) -> None:
+        """Send the entries, and again those that failed by no fault of theirs. Raises `BackendError`."""
+        failures: list[Mapping[str, Any]] = []
+        for attempt in range(SENDING_ATTEMPTS):
+            if attempt:
+                await self._sleep(PAUSE * 2 ** (attempt - 1))
+            failures = (await batch.verb(_numbered(entries))).get("Failed") or []
+            if not failures:
+                return
+            if not all(map(_is_passing, failures)):
+                break
+            entries = [entries[int(failure["Id"])] for failure in failures]
+        codes = ", ".join(sorted({str(failure.get("Code")) for failure in failures}))
+        raise BackendError(f"{batch} failed for {len(failures)} of the messages: {codes}")
+
+    async def _on_queue(self, name: str, verb: Call, queue: str) -> _Batch:
+        request = {"QueueUrl": await self._queues.url(queue)}
+        return _Batch(name, queue, lambda entries: call(verb, f"{name} on {queue!r}", **request, Entries=entries))
+
+
+async def _settle(batch: _Batch, settlements: Sequence[tuple[Raw, Entry]]) -> list[Raw]:
+    """Carry out a batch operation on records; returns those for which it may be tried again."""
+    again: list[Raw] = []
+    for start in range(0, len(settlements), MAX_ENTRIES):
+        again += await _settle_part(batch, settlements[start : start + MAX_ENTRIES])
+    return again
+
+
+async def _settle_part(batch: _Batch, part: Sequence[tuple[Raw, Entry]]) -> list[Raw]:
+    try:
+        response = await batch.verb(_numbered([entry for _, entry in part]))
+    except BackendError as error:
+        if code_of(error) not in GONE:
+            raise
+        if len(part) > 1:  # one bad handle refuses them all, and which is not told
+            return [record for one in part for record in await _settle_part(batch, [one])]
+        _log_refused(batch, part[0][0], code_of(error))
+        return []
+    again: list[Raw] = []
+    for failure in response.get("Failed") or ():
+        record = part[int(failure["Id"])][0]
+        if _is_passing(failure):
+            again.append(record)
+        else:
+            _log_refused(batch, record, str(failure.get("Code")))
+    return again
+
+
+def _numbered(entries: list[Entry]) -> list[Entry]:
+    return [{"Id": str(position), **entry} for position, entry in enumerate(entries)]
+
+
+def _is_passing(failure: Mapping[str, Any]) -> bool:
+    """Whether an entry may succeed when it is sent again; SQS blames the sender for throttling, too."""
+    return not failure.get("SenderFault") or "throttl" in str(failure.get("Code")).lower()
+
+
+def _log_refused(batch: _Batch, record: Raw, code: str) -> None:
+    facts = {"queue": batch.target, "id": record.get("messageId"), "operation": batch.name, "code": code}
+    log.warning("sqs.record_not_ours", extra=facts)
+
+
+@asynccontextmanager
+async def open_backend(url: str = "sqs://") -> AsyncGenerator[SqsBackend]:
+    """A backend with its own clients of aioboto3; the URL may hold `region`, `endpoint` and `connections`.
+
+    Raises `MissingExtraError`, `ConfigurationError` for any other option, and `BackendError`.
+    """
+    options = Options.from_url(url)
+    client = partial(imported("aioboto3").Session().client, **options.client())
+    async with AsyncExitStack() as stack:
+        with translated("opening SQS and SNS"):
+            sqs, sns = [await stack.enter_async_context(client(service)) for service in ("sqs", "sns")]
+        yield SqsBackend(sqs, sns)
+
+
+@asynccontextmanager
+async def open_blocking_backend(url: str = "sqs+boto3://") -> AsyncGenerator[SqsBackend]:
+    """The same over boto3, whose calls block: for Lambda, which has it, and where nothing else runs meanwhile.
+
+    boto3 is imported, and a client made, when it is first used.
+    """
+    yield blocking_backend(url)
+
+
+def blocking_backend(url: str = "sqs+boto3://") -> SqsBackend:
+    """See `open_blocking_backend`; such a backend need not be closed. Raises `ConfigurationError`."""
+    options = Options.from_url(url)
+
+    def client(service: str) -> BlockingClient:
+        return on_demand(lambda: imported("boto3").client(service, **options.client()))
+
+    return SqsBackend(client("sqs"), client("sns"))

@@ -1,0 +1,26 @@
+"""The long-lived poller: the same handlers as in Lambda, fed from queues by a process of one's own.
+
+::
+
+    async with open_backend("sqs://") as backend:
+        summary = await run_poller(Poller(app, backend, Settings(concurrency=50)))
+"""
+
+from eventkit_poller.plan import Plan, PolledQueue, plan_of, queues_of
+from eventkit_poller.poller import Poller
+from eventkit_poller.settings import Settings, Timing
+from eventkit_poller.signals import run_poller
+from eventkit_poller.work import Settled, Summary
+
+__all__ = [
+    "Plan",
+    "PolledQueue",
+    "Poller",
+    "Settings",
+    "Settled",
+    "Summary",
+    "Timing",
+    "plan_of",
+    "queues_of",
+    "run_poller",
+]

@@ -1,0 +1,213 @@
+"""The poller: its parts put together, and how they stop."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from enum import Enum
+from functools import partial
+
+from eventkit.app import App
+from eventkit.backends import Backend, Raw
+from eventkit.dispatch import Dispatcher, Wiring, open_dispatcher
+from eventkit.errors import ConfigurationError
+from eventkit.execution import Environment
+from eventkit.names import Names
+from eventkit.outcomes import Outcome
+from eventkit_poller.acks import Acks
+from eventkit_poller.plan import Plan, PolledQueue, plan_of
+from eventkit_poller.receiver import Receiver
+from eventkit_poller.settings import Settings, Timing
+from eventkit_poller.slots import Slots, asking
+from eventkit_poller.tasks import Tasks
+from eventkit_poller.threads import Threads
+from eventkit_poller.work import Settled, Summary, Work, Working
+
+__all__ = ["Poller"]
+
+log = logging.getLogger("eventkit.poller")
+
+
+class _Phase(Enum):
+    """What a poller does."""
+
+    STARTING = "runs the lifespan's beginning"
+    SERVING = "receives and handles; when it stops, drains and flushes"
+    CLOSING = "runs the lifespan's end"
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One queue's parts."""
+
+    work: Work
+    receiver: Receiver
+
+
+class Poller:
+    """One app, fed from a backend's queues, until it is stopped.
+
+    Plain handlers run on threads, with the context variables of their delivery. What is raised by the backend and is
+    no `BackendError` is a fault in a program: the poller stops in good order and raises it.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        backend: Backend,
+        settings: Settings | None = None,
+        *,
+        names: Names | None = None,
+        observe: Callable[[Settled], None] | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        """`names` says what the app's resources are called, by default what the app calls them.
+
+        `observe` is called once for each record when its outcome is certain; it must be quick. Raises
+        `ConfigurationError` when there is nothing to poll, or fewer slots than queues.
+        """
+        self._app = app
+        self._backend = backend
+        self._settings = settings or Settings()
+        self._names = names or Names(app.name)
+        self._observe = observe or _ignore
+        self._timing = timing or Timing()
+        self.plan = _checked(plan_of(app, self._names), self._settings, app)
+        """What is polled."""
+        self._lines: Sequence[_Line] = ()
+        self._receiving, self._handling, self._sending = (Tasks(self._broken) for _ in range(3))
+        self._phase = _Phase.STARTING
+        self._stopping = asyncio.Event()
+        self._session: asyncio.Task[None] | None = None
+        self._error: BaseException | None = None
+
+    @property
+    def summary(self) -> Summary:
+        """What became of the records so far."""
+        return sum((line.work.summary for line in self._lines), Summary())
+
+    async def run(self) -> Summary:
+        """Run the app's lifespan, and poll inside it until `stop`; a poller runs once.
+
+        Being cancelled is being stopped: the cancellation passes on when everything is in order. Raises what the
+        lifespan raises.
+        """
+        if self._session is not None:
+            raise ConfigurationError("a poller runs once: make another")
+        cancelled: asyncio.CancelledError | None = None
+        self._session = asyncio.get_running_loop().create_task(self._run())
+        while not self._session.done():
+            try:
+                await asyncio.wait((self._session,))
+            except asyncio.CancelledError as error:
+                cancelled = error
+                self.stop()
+        if not self._session.cancelled():
+            self._session.result()
+        if cancelled is not None:
+            raise cancelled
+        return self.summary
+
+    def stop(self) -> None:
+        """Stop in good order: nothing more is received, running handlers end, acknowledgements are sent.
+
+        It takes at most `max(wait, drain) + flush` seconds. Receives that are open are awaited, because AWS may have
+        made records invisible for them already. Handlers that are not done after `drain` seconds are cancelled; a
+        plain function on its thread goes on. What was not handled is made visible as soon as no receive is open that
+        would take it again.
+
+        Called again, it cancels the handlers at once, or a lifespan that does not end. Call it on the event loop.
+        """
+        again = self._stopping.is_set()
+        self._stopping.set()
+        if self._phase is _Phase.SERVING:
+            if again:
+                self._handling.cancel()
+        elif self._session is not None and (again or self._phase is _Phase.STARTING):
+            self._session.cancel()
+
+    def _broken(self, error: BaseException) -> None:
+        self._error = self._error or error
+        log.error("poller.broken", extra={"error": type(error).__qualname__})
+        if not self._stopping.is_set():
+            self.stop()
+
+    async def _run(self) -> None:
+        for resource in self.plan.unsupported:
+            log.warning("source.unsupported", extra={"app": self._app.name, "resource": str(resource)})
+        threads = Threads()
+        environment = Environment(threads, self._timing.clock, self._timing.random)
+        try:
+            async with open_dispatcher(self._app, environment, Wiring(self._names, self._backend)) as dispatcher:
+                self._phase = _Phase.SERVING
+                await self._serve(_handle(dispatcher, threads))
+                self._phase = _Phase.CLOSING
+        finally:
+            threads.close()
+        if self._error is not None:
+            raise self._error
+
+    async def _serve(self, handle: Callable[[Raw], Awaitable[Outcome]]) -> None:
+        working = Working(self._backend, handle, self._handling, self._timing, self._observe)
+        slots = Slots(self._settings.concurrency)
+        self._lines = [self._line(queue, working, slots) for queue in self.plan.queues]
+        facts = {"app": self._app.name, "queues": [queue.address for queue in self.plan.queues]}
+        log.info("poller.started", extra=facts)
+        try:
+            for line in self._lines:
+                line.receiver.start(self._receiving)
+            await self._stopping.wait()
+        finally:
+            log.info("poller.stopping", extra=facts)
+            await self._shut_down()
+            log.info("poller.stopped", extra={**facts, **asdict(self.summary)})
+
+    def _line(self, queue: PolledQueue, working: Working, slots: Slots) -> _Line:
+        mine = Slots(queue.concurrency or self._settings.concurrency, slots)
+        acks = Acks(queue.address, self._backend, self._sending, self._timing, self._settings.linger)
+        work = Work(queue.address, working, mine, acks)
+        ask = partial(asking, self._settings, alone=len(self.plan.queues) == 1)
+        return _Line(work, Receiver(queue.address, working, mine, work, ask))
+
+    async def _shut_down(self) -> None:
+        settings, clock = self._settings, self._timing.clock
+        end = clock() + max(settings.wait, settings.drain) + settings.flush
+        for line in self._lines:
+            line.receiver.stop()
+            line.work.stop()
+        if not await self._handling.ended(settings.drain):
+            self._handling.cancel()
+            if not await self._handling.ended(settings.flush / 2):
+                log.error("handlers.stuck", extra={"app": self._app.name})
+        if not await self._receiving.ended(end - settings.flush / 2 - clock()):
+            log.error("receive.abandoned", extra={"app": self._app.name})
+            self._receiving.cancel()
+        for line in self._lines:
+            line.work.release()
+        if not await self._sending.ended(min(settings.flush, end - clock())):
+            self._sending.cancel()
+            await self._sending.ended(0)
+
+
+def _handle(dispatcher: Dispatcher, threads: Threads) -> Callable[[Raw], Awaitable[Outcome]]:
+    """How a record is handled: where no handler needs the event loop, all of it on a thread."""
+    if not dispatcher.inline:
+        return dispatcher.handle
+    return lambda record: threads.call(partial(dispatcher.handle_inline, record), None)
+
+
+def _checked(plan: Plan, settings: Settings, app: App) -> Plan:
+    if not plan.queues:
+        streams = ", ".join(map(str, plan.unsupported))
+        reason = f"a poller does not read the stream of {streams} yet" if streams else "it has no routes"
+        raise ConfigurationError(f"there is nothing to poll for the app {app.name!r}: {reason}")
+    if settings.concurrency < len(plan.queues):
+        raise ConfigurationError(
+            f"concurrency={settings.concurrency}: it must be at least {len(plan.queues)}, one for each queue, because "
+            "a queue that waits for records keeps one slot"
+        )
+    return plan
+
+
+def _ignore(_: Settled) -> None:
+    """Observe nothing."""
