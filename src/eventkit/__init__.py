@@ -42,12 +42,12 @@ from eventkit.events import (
     Removed,
     StreamView,
 )
-from eventkit.inject import Depends
 from eventkit.middleware import CallNext, Middleware
 from eventkit.names import Names
 from eventkit.outcomes import Backoff, Done, Outcome, Reject, Retry
 from eventkit.publish import Sender, To
 from eventkit.resources import Bucket, Destination, Queue, Resource, Table, Topic
+from eventkit.signatures import Depends
 from eventkit.sources import Source
 
 __all__ = [

@@ -3,19 +3,23 @@
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from inspect import Parameter, unwrap
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, get_args, get_type_hints, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, get_args, get_type_hints, overload
 
 from eventkit._annotations import accepts, published
 from eventkit.errors import RouteError
 from eventkit.events import AwsEvent
-from eventkit.inject import Signature, check_dependencies, read_signature, wanted_states
 from eventkit.middleware import Middleware
 from eventkit.outcomes import Backoff
 from eventkit.publish import kind_of
 from eventkit.resources import Destination
+from eventkit.signatures import Signature, check_dependencies, read_signature, wanted_states
 from eventkit.sources import Selection, Source
 from eventkit.validation import name_of
 from eventkit.values import Value, replace
+
+if TYPE_CHECKING:
+    from eventkit.explain import Explanation
+    from eventkit.names import Names
 
 __all__ = ["App", "Route", "Router", "Unmatched"]
 
@@ -214,6 +218,15 @@ class App(Router):
         self._check_states(signature)
         self._unmatched = Route(signature.name, Selection(()), signature, Options(), None, self._middleware)
         return handler
+
+    def explain(self, event: object, names: "Names | None" = None) -> "Explanation":
+        """What the app does with an event, as parsed JSON, and why: nothing is run.
+
+        `names` are what its resources are called, by default what the app itself calls them.
+        """
+        from eventkit.explain import explain  # a tool for people, which no cold start should pay for
+
+        return explain(self, event, names)
 
     def _add(self, route: Route) -> None:
         self._check_states(route.signature)

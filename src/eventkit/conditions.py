@@ -7,23 +7,19 @@ attributes (`attribute`), for the images of a DynamoDB change (`new`, `old`) and
     todos.modified().where(new("status").becomes("active"))
 """
 
-from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from functools import reduce
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Any, Final, Literal, cast
 
 from eventkit._json import is_object
+from eventkit._logic import Check, Condition
+from eventkit._operators import OPERATORS, Operator, same
 from eventkit.errors import RouteError
 from eventkit.events import AwsEvent, Change, ObjectEvent, dynamodb
 from eventkit.values import Value
 
 __all__ = [
-    "AllOf",
-    "AnyOf",
-    "Condition",
     "Field",
-    "Not",
     "Test",
     "Transition",
     "attribute",
@@ -36,9 +32,6 @@ __all__ = [
 Scalar = str | int | float | Decimal | bool | None
 
 
-Check = Callable[[AwsEvent], bool]
-
-
 class _Missing:
     """The value of a field that an event does not have."""
 
@@ -47,147 +40,6 @@ class _Missing:
 
 
 MISSING: Final = _Missing()
-
-
-class Condition:
-    """A condition on an event. Conditions combine with `&`, `|` and `~`; `str()` says it in words."""
-
-    __slots__ = ()
-
-    def compiled(self) -> Check:
-        """A function that says whether an event meets the condition."""
-        raise NotImplementedError
-
-    def matches(self, event: AwsEvent) -> bool:
-        """Whether the event meets the condition."""
-        return self.compiled()(event)
-
-    def __and__(self, other: "Condition") -> "AllOf":
-        return AllOf((self, other))
-
-    def __or__(self, other: "Condition") -> "AnyOf":
-        return AnyOf((self, other))
-
-    def __invert__(self) -> "Not":
-        return Not(self)
-
-
-class AllOf(Value, Condition):
-    """All of the conditions hold."""
-
-    conditions: tuple[Condition, ...]
-
-    def compiled(self) -> Check:
-        return reduce(_both, [condition.compiled() for condition in self.conditions])
-
-    def __str__(self) -> str:
-        return " and ".join(_grouped(condition) for condition in self.conditions)
-
-
-class AnyOf(Value, Condition):
-    """At least one of the conditions holds."""
-
-    conditions: tuple[Condition, ...]
-
-    def compiled(self) -> Check:
-        return reduce(_either, [condition.compiled() for condition in self.conditions])
-
-    def __str__(self) -> str:
-        return " or ".join(_grouped(condition) for condition in self.conditions)
-
-
-class Not(Value, Condition):
-    """The condition does not hold."""
-
-    condition: Condition
-
-    def compiled(self) -> Check:
-        check = self.condition.compiled()
-        return lambda event: not check(event)
-
-    def __str__(self) -> str:
-        return f"not ({self.condition})"
-
-
-def _both(first: Check, second: Check) -> Check:
-    return lambda event: first(event) and second(event)
-
-
-def _either(first: Check, second: Check) -> Check:
-    return lambda event: first(event) or second(event)
-
-
-def _grouped(condition: Condition) -> str:
-    return f"({condition})" if isinstance(condition, AllOf | AnyOf) else str(condition)
-
-
-def all_of(conditions: Iterable[Condition]) -> Condition | None:
-    """One condition for several that must all hold; None for none."""
-    found = tuple(conditions)
-    return found[0] if len(found) == 1 else AllOf(found) if found else None
-
-
-Operator = Literal[
-    "exact",
-    "prefix",
-    "suffix",
-    "equals-ignore-case",
-    "anything-but",
-    "numeric",
-    "cidr",
-    "exists",
-]
-
-
-def _same(value: object, wanted: object) -> bool:
-    if isinstance(value, bool) or isinstance(wanted, bool) or not (_is_number(value) and _is_number(wanted)):
-        return type(value) is type(wanted) and value == wanted
-    return _decimal(value) == _decimal(wanted)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-
-
-def _decimal(value: object) -> Decimal:
-    return value if isinstance(value, Decimal) else Decimal(str(value))
-
-
-_COMPARE: Mapping[str, Callable[[Decimal, Decimal], bool]] = {
-    "=": lambda value, bound: value == bound,
-    "<": lambda value, bound: value < bound,
-    "<=": lambda value, bound: value <= bound,
-    ">": lambda value, bound: value > bound,
-    ">=": lambda value, bound: value >= bound,
-}
-
-
-def _numeric(value: object, bounds: tuple[Any, ...]) -> bool:
-    if not _is_number(value):
-        return False
-    number = _decimal(value)
-    return all(_COMPARE[sign](number, _decimal(bound)) for sign, bound in zip(bounds[::2], bounds[1::2], strict=True))
-
-
-def _cidr(value: object, network: str) -> bool:
-    try:
-        return isinstance(value, str) and ip_address(value) in ip_network(network)
-    except ValueError:
-        return False
-
-
-def _ignoring_case(value: object, wanted: str) -> bool:
-    return isinstance(value, str) and value.casefold() == wanted.casefold()
-
-
-_OPERATORS: Mapping[str, Callable[[object, Any], bool]] = {
-    "exact": _same,
-    "prefix": lambda value, start: isinstance(value, str) and value.startswith(start),
-    "suffix": lambda value, end: isinstance(value, str) and value.endswith(end),
-    "equals-ignore-case": _ignoring_case,
-    "numeric": _numeric,
-    "cidr": _cidr,
-}
 
 
 class Test(Value, Condition):
@@ -223,7 +75,7 @@ class Test(Value, Condition):
         if self.operator == "anything-but":
             excluded: Test = self.operands[0]
             return not excluded.accepts((value,))
-        check = _OPERATORS[self.operator]
+        check = OPERATORS[self.operator]
         return any(check(value, operand) for operand in self.operands)
 
     def __str__(self) -> str:
@@ -356,7 +208,7 @@ class Transition(Value, Condition):
         return self._is_one(after) and not self._is_one(before)
 
     def _is_one(self, value: object) -> bool:
-        return any(_same(value, wanted) for wanted in self.values)
+        return any(same(value, wanted) for wanted in self.values)
 
     def __str__(self) -> str:
         return f"{self.name!r} becomes {' or '.join(map(repr, self.values))}"

@@ -20,7 +20,8 @@ from eventkit.errors import DecodeError
 from eventkit.events import AwsEvent, Message, Notification, TestEvent
 from eventkit.events._base import text_or_none
 from eventkit.events.dynamodb import change_event
-from eventkit.events.s3 import from_eventbridge, object_event
+from eventkit.events.eventbridge import from_eventbridge
+from eventkit.events.s3 import object_event
 from eventkit.values import Value
 
 __all__ = ["Batch", "Ordering", "Record", "decode", "ordering_of", "unwrap"]

@@ -8,13 +8,13 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from eventkit.app import App, Unmatched
-from eventkit.decode import unwrap
+from eventkit.decode import may_hold_events, unwrap
 from eventkit.delivery import Deadline
 from eventkit.errors import ConfigurationError, DecodeError
-from eventkit.events import AwsEvent, TestEvent
+from eventkit.events import AwsEvent, Message, TestEvent
 from eventkit.execution import Call, CallOnLoop, Environment, Execution, log_outcome
 from eventkit.inject import Injector, Overrides
 from eventkit.names import Names
@@ -32,6 +32,7 @@ log = logging.getLogger("eventkit")
 REJECTED_UNMATCHED = frozenset({"sqs", "sns"})
 """Services whose unmatched events are rejected: a message was meant for somebody, a notification need not be."""
 
+T = TypeVar("T")
 Raw = Mapping[str, object]
 
 Deliver = Callable[[AwsEvent, Deadline | None], Outcome]
@@ -70,8 +71,14 @@ class Dispatcher:
         self._inline = RoutingTable(names, inline, partial(_all_inline, _or_unwanted(otherwise)))
         self._on_loop = RoutingTable(names, on_loop, partial(_all_on_loop, _or_unwanted_on_loop(otherwise_on_loop)))
 
+        self._inline_messages = self._inline.known(Message)
+        self._on_loop_messages = self._on_loop.known(Message)
+
     def handle_inline(self, record: Raw, deadline: Deadline | None = None) -> Outcome:
         """The outcome of one record, for an app whose handlers are all `inline`."""
+        deliver = _of_own_message(self._inline_messages, record)
+        if deliver is not None:
+            return deliver(Message(record), deadline)
         try:
             events = unwrap(record)
             if len(events) == 1:
@@ -80,8 +87,12 @@ class Dispatcher:
         except DecodeError as error:
             return _undecodable(error)
 
-    async def handle(self, record: Raw, deadline: Deadline | None = None) -> Outcome:
-        """The outcome of one record."""
+    def handle(self, record: Raw, deadline: Deadline | None = None) -> Awaitable[Outcome]:
+        """The outcome of one record, to be awaited at once."""
+        deliver = _of_own_message(self._on_loop_messages, record)
+        return self._handle(record, deadline) if deliver is None else deliver(Message(record), deadline)
+
+    async def _handle(self, record: Raw, deadline: Deadline | None) -> Outcome:
         try:
             events = unwrap(record)
             if len(events) == 1:
@@ -89,6 +100,19 @@ class Dispatcher:
             return combine([await self._on_loop.target(event)(event, deadline) for event in events])
         except DecodeError as error:
             return _undecodable(error)
+
+
+def _of_own_message(known: Mapping[object, T], record: Raw) -> T | None:
+    """What takes a record that is plainly the own message of a queue seen before; None sends it the long way round.
+
+    Most records are such messages, and the short way takes a fifth off the whole of their dispatch.
+    """
+    try:
+        deliver = known.get(record.get("eventSourceARN"))
+        body = record.get("body")
+    except (AttributeError, TypeError):  # not an object, or an ARN that is not a text
+        return None
+    return deliver if deliver is not None and type(body) is str and not may_hold_events(body) else None
 
 
 def _all_inline(otherwise: Deliver, candidates: Sequence[Candidate[Call]]) -> Deliver:
@@ -108,7 +132,16 @@ def _on_condition(candidate: Candidate[Call]) -> Call:
     condition, call = candidate.condition, candidate.target
     if condition is None:
         return call
-    return lambda event, deadline: call(event, deadline) if condition(event) else None
+
+    def call_if(event: AwsEvent, deadline: Deadline | None) -> Outcome | None:
+        try:
+            if not condition(event):
+                return None
+        except DecodeError as error:  # the condition looks at something that is not valid
+            return _undecodable(error)
+        return call(event, deadline)
+
+    return call_if
 
 
 def _all_on_loop(otherwise: DeliverOnLoop, candidates: Sequence[Candidate[CallOnLoop]]) -> DeliverOnLoop:
@@ -117,8 +150,16 @@ def _all_on_loop(otherwise: DeliverOnLoop, candidates: Sequence[Candidate[CallOn
         return cast("DeliverOnLoop", candidates[0].target)
 
     async def deliver(event: AwsEvent, deadline: Deadline | None) -> Outcome:
-        calls = [call for condition, call, _ in candidates if condition is None or condition(event)]
-        outcome = combined([await call(event, deadline) for call in calls])
+        outcomes: list[Outcome | None] = []
+        for condition, call, _ in candidates:
+            try:
+                if condition is not None and not condition(event):
+                    continue
+            except DecodeError as error:  # the condition looks at something that is not valid
+                outcomes.append(_undecodable(error))
+            else:
+                outcomes.append(await call(event, deadline))
+        outcome = combined(outcomes)
         return await otherwise(event, deadline) if outcome is None else outcome
 
     return deliver

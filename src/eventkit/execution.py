@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from inspect import isawaitable
-from traceback import format_tb
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 from eventkit.app import Route
 from eventkit.delivery import Deadline, Delivery
@@ -20,9 +19,6 @@ from eventkit.middleware import CallNext, Middleware, wrap
 from eventkit.outcomes import DONE, Done, Interrupted, Outcome, Reject, Retry
 from eventkit.sources import SKIPPED, Selector
 from eventkit.values import Value
-
-if TYPE_CHECKING:
-    from asyncio import Semaphore
 
 __all__ = ["Blocking", "Environment", "Execution", "outcome_of"]
 
@@ -53,6 +49,10 @@ Call = Callable[[AwsEvent, Deadline | None], Outcome | None]
 CallOnLoop = Callable[[AwsEvent, Deadline | None], Awaitable[Outcome | None]]
 
 
+Attempt = Callable[[Delivery], Awaitable[None]]
+"""Calls a handler once, with its values; raises what it raises."""
+
+
 class Execution:
     """One route with its handler ready to be called."""
 
@@ -61,11 +61,12 @@ class Execution:
         self._injector = injector
         self._environment = environment
         self._call: CallNext = wrap((*environment.middleware, *route.middleware), self._innermost)
-        self._slots: Semaphore | None = None
         options = route.options
         limited = route.to is not None or options.timeout is not None or options.concurrency is not None
         layered = bool(route.middleware or environment.middleware)
         self._bare = not (limited or layered or route.signature.providers)
+        self._makes = injector.makes(route.signature)
+        self._attempt = self._within_limits()
         needs_loop = route.signature.is_async or injector.is_async(route.signature)
         self.inline = not (limited or layered or needs_loop)
         """Whether the handler can be called without an event loop."""
@@ -90,9 +91,12 @@ class Execution:
         return call
 
     def _with_values(self, event: AwsEvent, value: object, deadline: Deadline | None) -> object:
+        delivery = Delivery(event, value, self.route.name, deadline)
+        handler, signature, injector = self.route.handler, self.route.signature, self._injector
+        if not self._makes:
+            return handler(value, **injector.ready_values(signature, delivery))
         with ExitStack() as stack:
-            scope = Scope(Delivery(event, value, self.route.name, deadline), stack)
-            return self.route.handler(value, **drive_inline(self._injector.values(self.route.signature, scope)))
+            return handler(value, **drive_inline(injector.values(signature, Scope(delivery, stack))))
 
     def call_on_loop(self, selector: Selector) -> CallOnLoop:
         """Calls the handler on an event loop, with everything around it."""
@@ -117,24 +121,33 @@ class Execution:
 
     async def _innermost(self, delivery: Delivery) -> Outcome:
         try:
-            await self._within_limits(delivery)
+            await self._attempt(delivery)
         except BaseException as error:  # noqa: BLE001 - a handler may raise anything, and harms only itself
             return _outcome_on_loop(error)
         return DONE
 
-    async def _within_limits(self, delivery: Delivery) -> None:
-        from asyncio import Semaphore, timeout
-
+    def _within_limits(self) -> Attempt:
+        """One attempt with what the route asks for around it, and nothing else."""
         options = self.route.options
-        if options.concurrency is not None and self._slots is None:
-            self._slots = Semaphore(options.concurrency)
-        async with self._slots or AsyncExitStack(), timeout(options.timeout), AsyncExitStack() as stack:
+        attempt: Attempt = self._with_dependencies if self._makes else self._with_ready_values
+        if options.timeout is not None:
+            attempt = _timed(attempt, options.timeout)
+        return attempt if options.concurrency is None else _limited(attempt, options.concurrency)
+
+    async def _with_ready_values(self, delivery: Delivery) -> None:
+        await self._handled(delivery, self._injector.ready_values(self.route.signature, delivery))
+
+    async def _with_dependencies(self, delivery: Delivery) -> None:
+        async with AsyncExitStack() as stack:
             values = await drive(self._injector.values(self.route.signature, Scope(delivery, stack)))
-            result = await self._invoke(delivery.event, values)
-            if self.route.to is not None and result is not None:
-                several = isinstance(result, list | tuple)
-                messages = cast("Sequence[object]", result) if several else (result,)
-                await self._injector.sender(self.route.to).send(*messages)
+            await self._handled(delivery, values)
+
+    async def _handled(self, delivery: Delivery, values: Mapping[str, object]) -> None:
+        result = await self._invoke(delivery.event, values)
+        if self.route.to is not None and result is not None:
+            several = isinstance(result, list | tuple)
+            messages = cast("Sequence[object]", result) if several else (result,)
+            await self._injector.sender(self.route.to).send(*messages)
 
     async def _invoke(self, event: object, values: Mapping[str, object]) -> object:
         call = partial(self.route.handler, event, **values)
@@ -163,6 +176,28 @@ class Execution:
         if outcome is not DONE:
             log_outcome(outcome, {"handler": self.route.name, "id": outermost.id, "attempt": attempt})
         return outcome
+
+
+def _timed(attempt: Attempt, seconds: float) -> Attempt:
+    from asyncio import timeout
+
+    async def timed(delivery: Delivery) -> None:
+        async with timeout(seconds):
+            await attempt(delivery)
+
+    return timed
+
+
+def _limited(attempt: Attempt, concurrency: int) -> Attempt:
+    from asyncio import Semaphore
+
+    slots = Semaphore(concurrency)
+
+    async def limited(delivery: Delivery) -> None:
+        async with slots:
+            await attempt(delivery)
+
+    return limited
 
 
 def _itself(event: AwsEvent) -> object:
@@ -197,6 +232,8 @@ def log_outcome(outcome: Outcome, facts: Mapping[str, object]) -> None:
     """Log what was not done. The texts of exceptions are left out, since they may repeat a payload."""
     match outcome:
         case Retry(after, error):
+            from traceback import format_tb
+
             trace = "" if error is None else "".join(format_tb(error.__traceback__))
             more = {"after": after, "error": type(error).__qualname__ if error else None, "trace": trace}
             log.warning("delivery.retry", extra={**facts, **more})

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Generic, Protocol, TypeVar
 
-from eventkit.errors import ConfigurationError
+from eventkit.errors import AuthorError, RouteError
 from eventkit.resources import Destination, Queue, Topic
 from eventkit.values import Value
 
@@ -54,17 +54,20 @@ class Sender(Generic[M_contra]):
     async def send(self, *messages: M_contra, group: str | None = None, deduplication_id: str | None = None) -> None:
         """Send messages; when it returns, the service has accepted them all.
 
-        `group` and `deduplication_id` are for FIFO destinations. Raises `BackendError`.
+        `group` and `deduplication_id` are for FIFO destinations; the latter goes with a single message. Raises
+        `AuthorError` and `BackendError`.
         """
+        if deduplication_id is not None and len(messages) > 1:
+            raise AuthorError("one deduplication id on several messages would drop all but the first")
         outgoing = [Outgoing(self._destination.to_text(message), group, deduplication_id) for message in messages]
         if outgoing:
             await self._publisher.publish(kind_of(self._destination), self._address, outgoing)
 
 
 def kind_of(destination: Destination[M_contra]) -> str:
-    """What the destination is: `queue` or `topic`. Raises `ConfigurationError` for anything else."""
+    """What the destination is: `queue` or `topic`. Raises `RouteError` for anything else."""
     match destination:
         case Queue() | Topic():
             return destination.kind
         case _:
-            raise ConfigurationError(f"{destination!r} is neither a queue nor a topic")
+            raise RouteError(f"{destination!r} is neither a queue nor a topic")

@@ -7,9 +7,11 @@ found at run time on `__orig_class__`, which `typing` sets on the instances of a
 import re
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Literal, TypeVar, Union, cast, get_args
+from typing import Any, ClassVar, Generic, Literal, TypeVar, Union, cast, get_args, overload
 
-from eventkit.conditions import Condition, all_of, key, kind
+from eventkit._logic import Condition, all_of
+from eventkit._annotations import accepts
+from eventkit.conditions import key, kind
 from eventkit.errors import RouteError
 from eventkit.events import (
     AwsEvent,
@@ -32,12 +34,14 @@ from eventkit.events import (
     Removed,
 )
 from eventkit.sources import SKIPPED, Selection, Selector, Source
-from eventkit.validation import Reader
+from eventkit.validation import Reader, name_of
 
 __all__ = ["Bucket", "Destination", "Queue", "Resource", "Table", "Topic"]
 
 M = TypeVar("M")
 N = TypeVar("N")
+N2 = TypeVar("N2")
+N3 = TypeVar("N3")
 Object = TypeVar("Object", bound=ObjectEvent)
 M_contra = TypeVar("M_contra", contravariant=True)
 
@@ -122,9 +126,21 @@ class _Messages(Typed[M], Source[M], Destination[M]):
     def selectors(self) -> tuple[Selector, ...]:
         return (Selector(self, self.events, self._reads(), self.model),)
 
-    def of(self, first: type[N], *others: type[N]) -> Source[N]:
-        """Those messages of a union that are of these kinds."""
-        kinds = (first, *others)
+    # Overloads, because mypy joins `*kinds: type[N]` to a common base class.
+    @overload
+    def of(self, first: type[N], /) -> Source[N]: ...
+
+    @overload
+    def of(self, first: type[N], second: type[N2], /) -> Source[N | N2]: ...
+
+    @overload
+    def of(self, first: type[N], second: type[N2], third: type[N3], /) -> Source[N | N2 | N3]: ...
+
+    def of(self, *kinds: type[Any]) -> Source[Any]:
+        """Those messages of a union that are of these kinds. Raises `RouteError` for a kind that is not one of it."""
+        for kind in kinds:
+            if not accepts(self.model, kind):
+                raise RouteError(f"{self} carries {name_of(self.model)}, of which {name_of(kind)} is no kind")
         read = self._reads()
 
         def read_kind(event: AwsEvent) -> object:

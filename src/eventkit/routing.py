@@ -1,6 +1,6 @@
 """Which routes take an event, by its origin: the resource that it is about, never the transport that brought it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from eventkit.events import AwsEvent, Message
@@ -41,7 +41,11 @@ class RoutingTable(Generic[T, D]):
         self._names = names
         self._entries = tuple(entries)
         self._compose = compose
-        self._known: dict[type[AwsEvent], dict[str, D]] = {}
+        self._known: dict[type[AwsEvent], dict[object, D]] = {}
+
+    def known(self, kind: type[AwsEvent]) -> Mapping[object, D]:
+        """What takes events of this kind, by the ARN of their origin, as far as there have been any."""
+        return self._known.setdefault(kind, {})
 
     def target(self, event: AwsEvent) -> D:
         """What takes events of this kind from this origin."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from eventkit.conditions import Condition, all_of
+from eventkit._logic import Condition, all_of
 from eventkit.values import Value, replace
 
 if TYPE_CHECKING:

@@ -63,7 +63,7 @@ def test_a_retry_holds_back_the_rest_of_its_shard() -> None:
 
 
 def test_a_held_record_comes_back_at_once() -> None:
-    assert HELD == Retry(after=0)
+    assert Retry(after=0) == HELD
 
 
 def test_messages_without_a_group_are_one_group() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from eventkit import AwsEvent, Change, DecodeError, Message, Notification, ObjectEvent, Record, decode
 from tests.core.corpora import FOLDER, files, load, needed
-from tests.core.harness import facts
+from tests.core.harness import facts, is_object
 
 pytestmark = needed
 
@@ -43,7 +43,7 @@ def is_excepted(file: str) -> bool:
 def records(file: str) -> tuple[Record, ...]:
     """The records of a file, which holds an event of Lambda's, or one record alone."""
     event = load(file)
-    whole = isinstance(event, dict) and ("Records" in event or "detail-type" in event or "TopicArn" in event)
+    whole = is_object(event) and ("Records" in event or "detail-type" in event or "TopicArn" in event)
     return decode(event if whole else {"Records": [event]}).records
 
 

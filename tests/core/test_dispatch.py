@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -50,9 +50,11 @@ from tests.core.harness import (
     eventbridge,
     handled,
     handled_inline,
+    ignore,
     notification,
     opened,
     raw,
+    register,
     s3,
     sns,
     sqs,
@@ -71,12 +73,11 @@ Run = Callable[..., Awaitable[Outcome]]
 EITHER_WAY = pytest.mark.parametrize("run", [handled, handled_inline], ids=["on the loop", "inline"])
 
 
-def raising(error: BaseException, **options: Any) -> App:  # noqa: ANN401 - any option
+def raising(error: BaseException, retry: Backoff | None = None) -> App:
     """An app whose handler of jobs raises."""
     app = App("app")
-    on: Any = app.on(jobs, name="handler", **options)
 
-    @on
+    @app.on(jobs, name="handler", retry=retry)
     def handle(_job: Job) -> None:
         raise error
 
@@ -91,6 +92,11 @@ def collecting() -> tuple[App, list[object]]:
     app.on(photos.any(), name="photos")(got.append)
     app.on(todos.changed(), name="todos")(got.append)
     return app, got
+
+
+def sized(text: str) -> Json:
+    """A message with a number as attribute."""
+    return sqs({"id": 1}, messageAttributes={"size": {"dataType": "Number", "stringValue": text}})
 
 
 # What reaches a handler.
@@ -184,7 +190,7 @@ async def test_messages_of_a_union_go_to_the_route_of_their_kind(run: Run) -> No
 @EITHER_WAY
 async def test_a_kind_of_a_union_that_no_route_takes_is_rejected(run: Run) -> None:
     app = App("app")
-    app.on(Topic[Job | Todo]("posts").of(Job))(lambda _: None)
+    app.on(Topic[Job | Todo]("posts").of(Job))(ignore)
 
     outcome = await run(app, sns({"id": 2, "status": "x"}))
 
@@ -199,16 +205,18 @@ async def test_conditions_on_attributes_decide_between_routes(run: Run) -> None:
     app.on(jobs.where(attribute("size").at_most(10)), name="small")(lambda _: got.append("small"))
 
     for size in ("9", "11"):
-        await run(app, sqs({"id": 1}, messageAttributes={"size": {"dataType": "Number", "stringValue": size}}))
+        await run(app, sized(size))
 
     assert got == ["small", "big"]
 
 
 @EITHER_WAY
-@pytest.mark.parametrize("condition", [key.startswith("a"), key.endswith("a"), key.equals("a"), new("a").becomes("a")], ids=str)
+@pytest.mark.parametrize(
+    "condition", [key.startswith("a"), key.endswith("a"), key.equals("a"), new("a").becomes("a")], ids=str
+)
 async def test_a_condition_on_what_an_event_does_not_have_does_not_hold(run: Run, condition: Any) -> None:  # noqa: ANN401
     app = App("app")
-    app.on(jobs.where(condition))(lambda _: None)
+    app.on(jobs.where(condition))(ignore)
 
     outcome = await run(app, JOB)
 
@@ -351,7 +359,9 @@ async def test_the_delay_is_drawn_at_random() -> None:
 
 
 @EITHER_WAY
-@pytest.mark.parametrize("body", ["", "not json", '{"id": "x"}', "[" * 10_000, '{"id": NaN}'], ids=lambda body: body[:9])
+@pytest.mark.parametrize(
+    "body", ["", "not json", '{"id": "x"}', "[" * 10_000, '{"id": NaN}'], ids=lambda body: body[:9]
+)
 async def test_a_message_that_does_not_fit_is_rejected(run: Run, body: str) -> None:
     app, got = collecting()
 
@@ -364,22 +374,21 @@ async def test_a_message_that_does_not_fit_is_rejected(run: Run, body: str) -> N
     assert got == []
 
 
+UNDECODABLE: dict[str, object] = {
+    "null": None,
+    "number": 7,
+    "list": list[object](),
+    "empty": dict[str, object](),
+    "unknown": {"eventSource": "aws:kinesis"},
+    "no body": sqs("x") | {"body": None},
+    "no object": s3() | {"s3": {}},
+    "no change": change() | {"eventName": "?"},
+    "a broken neighbour": sqs({"Records": [s3(), {"s3": {}}]}),
+}
+
+
 @EITHER_WAY
-@pytest.mark.parametrize(
-    "record",
-    [
-        None,
-        7,
-        [],
-        {},
-        {"eventSource": "aws:kinesis"},
-        sqs("x") | {"body": None},
-        s3() | {"s3": {}},
-        change() | {"eventName": "?"},
-        sqs({"Records": [s3(), {"s3": {}}]}),
-    ],
-    ids=["null", "number", "list", "empty", "unknown", "no body", "no object", "no change", "a broken neighbour"],
-)
+@pytest.mark.parametrize("record", list(UNDECODABLE.values()), ids=list(UNDECODABLE))
 async def test_a_record_that_cannot_be_decoded_is_rejected(run: Run, record: object) -> None:
     app, got = collecting()
 
@@ -404,13 +413,46 @@ async def test_an_image_that_is_not_valid_is_rejected(run: Run) -> None:
 @EITHER_WAY
 async def test_an_attribute_that_is_not_valid_is_rejected_where_a_condition_looks_at_it(run: Run) -> None:
     app = App("app")
-    app.on(jobs.where(attribute("size").above(1)))(lambda _: None)
+    app.on(jobs.where(attribute("size").above(1)))(ignore)
 
-    for text in ("many", "NaN"):
-        outcome = await run(
-            app, sqs({"id": 1}, messageAttributes={"size": {"dataType": "Number", "stringValue": text}})
-        )
-        assert outcome == Reject("a message attribute does not hold what its type says")
+    outcomes = [await run(app, sized(text)) for text in ("many", "NaN")]
+
+    assert outcomes == [Reject("a message attribute does not hold what its type says")] * 2
+
+
+@EITHER_WAY
+async def test_a_message_that_a_route_cannot_judge_still_reaches_the_others(run: Run) -> None:
+    called: list[str] = []
+    app = App("app")
+
+    @app.on(jobs, name="first")
+    def first(_job: Job) -> None:
+        called.append("first")
+        raise Retry(after=3)
+
+    app.on(jobs.where(attribute("size").above(1)), name="judge")(ignore)
+    app.on(jobs, name="last")(lambda _: called.append("last"))
+
+    outcome = await run(app, sized("many"))
+
+    assert outcome == Retry(3)
+    assert called == ["first", "last"]
+
+
+async def test_a_queue_that_was_seen_before_is_handled_likewise() -> None:
+    app = App("app")
+    app.on(jobs.where(attribute("size").above(1)))(ignore)
+
+    async with opened(app) as dispatcher:
+        inline = [
+            dispatcher.handle_inline(record) for record in (sized("9"), sized("many"), sized("0"), sqs("", "jobs"))
+        ]
+        on_loop = [
+            await dispatcher.handle(record) for record in (sized("9"), sized("many"), sized("0"), sqs("", "jobs"))
+        ]
+
+    assert [type(outcome) for outcome in inline] == [Done, Reject, Reject, Reject]
+    assert inline == on_loop
 
 
 # What no route takes.
@@ -621,7 +663,7 @@ async def test_middleware_that_raises_is_treated_as_a_handler_that_does(error: E
         raise error
 
     app = App("app", middleware=[fail])
-    app.on(jobs)(lambda _: None)
+    app.on(jobs)(ignore)
 
     assert await handled(app, JOB) == outcome
 
@@ -633,13 +675,15 @@ async def test_middleware_that_forgets_the_outcome_loses_nothing(record: Json) -
 
     careless: Any = forget
     app = App("app", middleware=[careless])
-    app.on(jobs | photos.any() | todos.inserted(), name="it")(lambda _: None)
+    app.on(jobs | photos.any() | todos.inserted(), name="it")(ignore)
 
     outcome = await handled(app, record)
 
     assert isinstance(outcome, Retry)
     assert isinstance(outcome.error, RouteError)
-    assert str(outcome.error) == "a middleware of it returned a NoneType, which is no outcome: return what call_next gives"
+    assert (
+        str(outcome.error) == "a middleware of it returned a NoneType, which is no outcome: return what call_next gives"
+    )
 
 
 # Limits.
@@ -667,7 +711,7 @@ async def test_an_attempt_that_takes_too_long_is_retried() -> None:
 async def test_the_runtime_is_told_how_long_a_plain_function_may_take() -> None:
     blocking = AtOnce()
     app = App("app")
-    app.on(jobs, timeout=5)(lambda _: None)
+    app.on(jobs, timeout=5)(ignore)
 
     async with opened(app, blocking=blocking) as dispatcher:
         outcome = await dispatcher.handle(JOB)
@@ -743,7 +787,9 @@ async def test_the_deadline_reaches_the_handler() -> None:
 )
 @pytest.mark.parametrize("destination", [jobs, posts], ids=str)
 async def test_what_a_handler_returns_is_sent(
-    destination: Queue[Job] | Topic[Job], returned: Any, sent: list[str]  # noqa: ANN401 - one, several or none
+    destination: Queue[Job] | Topic[Job],
+    returned: Any,  # noqa: ANN401 - one, several or none
+    sent: list[str],
 ) -> None:
     outbox = Outbox()
     app = App("app")
@@ -819,6 +865,9 @@ async def test_without_a_publisher_a_message_is_not_lost() -> None:
 async def later(_job: Job) -> None: ...
 
 
+def anything(_job: Job) -> Any: ...  # noqa: ANN401 - what a destination takes
+
+
 async def through(delivery: Delivery, call_next: CallNext) -> Outcome:
     return await call_next(delivery)
 
@@ -827,18 +876,17 @@ async def through(delivery: Delivery, call_next: CallNext) -> Outcome:
     ("app", "handler", "options"),
     [
         (App("app"), later, {}),
-        (App("app", middleware=[through]), lambda _: None, {}),
-        (App("app"), lambda _: None, {"timeout": 5}),
-        (App("app"), lambda _: None, {"concurrency": 5}),
-        (App("app"), lambda _: None, {"to": jobs}),
+        (App("app", middleware=[through]), ignore, {}),
+        (App("app"), ignore, {"timeout": 5}),
+        (App("app"), ignore, {"concurrency": 5}),
+        (App("app"), anything, {"to": jobs}),
     ],
     ids=["async", "middleware", "timeout", "concurrency", "to"],
 )
 async def test_only_an_app_of_plain_functions_runs_without_a_loop(
-    app: App, handler: Callable[..., object], options: dict[str, Any]
+    app: App, handler: Callable[..., object], options: dict[str, object]
 ) -> None:
-    on: Any = app.on(jobs, **options)
-    on(handler)
+    register(app, jobs, handler, **options)
 
     async with opened(app) as dispatcher:
         assert not dispatcher.inline
@@ -911,7 +959,7 @@ async def test_ten_thousand_origins_do_not_fill_the_memory() -> None:
     async with opened(app) as dispatcher:
         for number in range(10_000):
             dispatcher.handle_inline(raw(s3(bucket=f"bucket-{number}")))
-        remembered = [len(known) for known in dispatcher._inline._known.values()]
+        remembered = [len(known) for known in cast("Any", dispatcher)._inline._known.values()]
         outcome = dispatcher.handle_inline(s3())
 
     assert max(remembered) <= 1024

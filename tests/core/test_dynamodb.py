@@ -223,7 +223,7 @@ def test_a_time_that_is_none_is_none(seconds: object) -> None:
     ],
 )
 @pytest.mark.parametrize("typed", [False, True])
-def test_an_event_has_the_images_that_its_view_carries(  # noqa: PLR0913 - the table's columns
+def test_an_event_has_the_images_that_its_view_carries(
     *, kind: str, view: str, new: bool, old: bool, typed: bool
 ) -> None:
     record = change(kind, view=view, new=todo() if new else None, old=todo() if old else None)

@@ -1,6 +1,6 @@
 """What handlers get besides their event."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -9,6 +9,7 @@ import pytest
 
 from eventkit import (
     App,
+    AuthorError,
     Delivery,
     Depends,
     Done,
@@ -23,7 +24,7 @@ from eventkit import (
     To,
     Topic,
 )
-from tests.core.harness import Job, Outbox, handled, opened, sqs
+from tests.core.harness import Job, Outbox, handled, opened, register, sqs
 
 jobs = Queue[Job]("jobs")
 posts = Topic[Job]("posts")
@@ -41,7 +42,7 @@ class BetterState(State):
 
 
 @asynccontextmanager
-async def lifespan(_app: App) -> AsyncIterator[State]:
+async def lifespan(_app: App) -> AsyncGenerator[State]:
     yield BetterState("better")
 
 
@@ -79,15 +80,15 @@ async def test_a_dependency_may_be_of_any_kind() -> None:
     def generator() -> Iterator[str]:
         yield "generator"
 
-    async def async_generator() -> AsyncIterator[str]:
+    async def async_generator() -> AsyncGenerator[str]:
         yield "async generator"
 
     @contextmanager
-    def manager() -> Iterator[str]:
+    def manager() -> Generator[str]:
         yield "manager"
 
     @asynccontextmanager
-    async def async_manager() -> AsyncIterator[str]:
+    async def async_manager() -> AsyncGenerator[str]:
         yield "async manager"
 
     class Callee:
@@ -97,7 +98,7 @@ async def test_a_dependency_may_be_of_any_kind() -> None:
     app = App("app")
 
     @app.on(jobs)
-    async def handle(  # noqa: PLR0913 - one of each kind
+    async def handle(  # noqa: PLR0913, PLR0917 - one of each kind
         _job: Job,
         a: Annotated[str, Depends(plain)],
         b: Annotated[str, Depends(awaited)],
@@ -133,7 +134,7 @@ async def test_dependencies_end_after_the_handler_in_reverse_order() -> None:
         yield "first"
         log.append("first ends")
 
-    async def second(first: Annotated[str, Depends(first)]) -> AsyncIterator[str]:
+    async def second(first: Annotated[str, Depends(first)]) -> AsyncGenerator[str]:
         log.append(f"second begins after {first}")
         yield "second"
         log.append("second ends")
@@ -240,12 +241,12 @@ async def test_a_value_of_the_app_is_made_once_and_ended_with_it() -> None:
     log: list[str] = []
 
     @asynccontextmanager
-    async def spanning(_app: App) -> AsyncIterator[State]:
+    async def spanning(_app: App) -> AsyncGenerator[State]:
         log.append("lifespan begins")
         yield State()
         log.append("lifespan ends")
 
-    async def client(state: State) -> AsyncIterator[str]:
+    async def client(state: State) -> AsyncGenerator[str]:
         log.append(f"client begins with {state.name}")
         yield "client"
         log.append("client ends")
@@ -303,7 +304,7 @@ async def test_overrides_replace_dependencies_everywhere() -> None:
     def greeting(mailer: Annotated[str, Depends(mailer)]) -> str:
         return f"hello from {mailer}"
 
-    async def fake() -> AsyncIterator[str]:
+    async def fake() -> AsyncGenerator[str]:
         yield "a fake"
 
     app = App("app")
@@ -347,7 +348,7 @@ async def test_a_sender_is_injected_for_a_destination() -> None:
 
     @app.on(jobs)
     async def handle(job: Job, news: Annotated[Sender[Job], To(posts)]) -> None:
-        await news.send(job, Job(id=2), group="g", deduplication_id="d")
+        await news.send(job, Job(id=2), group="g")
         await news.send()
 
     outcome = await handled(app, JOB, publisher=outbox)
@@ -357,32 +358,45 @@ async def test_a_sender_is_injected_for_a_destination() -> None:
         ("topic", "posts", '{"id":1,"name":"widget"}'),
         ("topic", "posts", '{"id":2,"name":"widget"}'),
     ]
-    assert {(message.group, message.deduplication_id) for message in outbox.messages} == {("g", "d")}
+    assert {(message.group, message.deduplication_id) for message in outbox.messages} == {("g", None)}
+
+
+async def test_one_deduplication_id_goes_with_one_message() -> None:
+    outbox = Outbox()
+    news = Sender(posts, "posts", outbox)
+
+    await news.send(Job(id=1), deduplication_id="d")
+    with pytest.raises(AuthorError, match="would drop all but the first"):
+        await news.send(Job(id=1), Job(id=2), deduplication_id="d")
+
+    assert [message.deduplication_id for message in outbox.messages] == ["d"]
 
 
 async def test_a_parameter_with_a_default_that_nothing_provides_keeps_it() -> None:
     got: list[object] = []
     app = App("app")
 
-    @app.on(jobs)
     def handle(_job: Job, limit: int = 7, *more: int, **others: int) -> None:
         got.append((limit, more, others))
+
+    register(app, jobs, handle)
 
     await handled(app, JOB)
 
     assert got == [(7, (), {})]
 
 
-def register(handler: Callable[..., object], app: App | None = None) -> None:
-    on: Any = (app or App("app")).on(jobs)
-    on(handler)
+def registered(handler: Callable[..., object], app: App | None = None) -> None:
+    register(app or App("app"), jobs, handler)
 
 
 def test_a_parameter_that_nothing_provides_is_an_error_that_says_what_would() -> None:
-    def handle(_job: Job, mailer) -> None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001  # pyright: ignore
+    def handle(_job: Job, mailer: object) -> None: ...
+
+    del handle.__annotations__["mailer"]
 
     with pytest.raises(InjectionError) as refused:
-        register(handle)
+        registered(handle)
 
     assert str(refused.value).endswith(
         "handle: nothing provides the parameter 'mailer'; annotate it with Delivery, with the type that the lifespan "
@@ -394,7 +408,7 @@ def test_a_sender_without_its_destination_is_an_error() -> None:
     def handle(_job: Job, news: Sender[Job]) -> None: ...
 
     with pytest.raises(InjectionError, match="nothing provides the parameter 'news'"):
-        register(handle)
+        registered(handle)
 
 
 @pytest.mark.parametrize("default", [Depends(State), To(posts)], ids=["Depends", "To"])
@@ -402,23 +416,25 @@ def test_a_mark_as_default_is_an_error_that_shows_how_to_write_it(default: Any) 
     def handle(_job: Job, mailer: str = default) -> None: ...
 
     with pytest.raises(InjectionError, match=r"write mailer: Annotated\[…, (Depends|To)\(…\)\]"):
-        register(handle)
+        registered(handle)
 
 
 def test_a_positional_only_parameter_is_an_error() -> None:
     def handle(_job: Job, state: State, /) -> None: ...
 
     with pytest.raises(InjectionError, match="'state' is positional-only, and injection passes names"):
-        register(handle)
+        registered(handle)
 
 
 def test_a_type_that_the_lifespan_does_not_yield_is_an_error_at_import_time() -> None:
     def handle(_job: Job, other: Job) -> None: ...
 
-    with pytest.raises(RouteError, match="nothing provides the parameter 'other' of type Job; the lifespan yields State"):
-        register(handle, App("app", lifespan=lifespan))
+    with pytest.raises(
+        RouteError, match="nothing provides the parameter 'other' of type Job; the lifespan yields State"
+    ):
+        registered(handle, App("app", lifespan=lifespan))
     with pytest.raises(RouteError, match="of type Job; the lifespan yields nothing"):
-        register(handle)
+        registered(handle)
 
 
 def test_a_dependency_is_checked_against_the_lifespan_likewise() -> None:
@@ -431,7 +447,7 @@ def test_a_dependency_is_checked_against_the_lifespan_likewise() -> None:
     def handle(_job: object, _outer: Annotated[Job, Depends(outer)]) -> None: ...
 
     with pytest.raises(RouteError, match="inner: nothing provides the parameter 'other' of type Job"):
-        register(handle, App("app", lifespan=lifespan))
+        registered(handle, App("app", lifespan=lifespan))
     with pytest.raises(RouteError, match="inner: nothing provides the parameter 'other' of type Job"):
         App("app").unmatched(handle)
 
@@ -449,7 +465,7 @@ def test_a_routers_handler_is_checked_against_the_lifespan_when_it_is_included()
 
 async def test_a_lifespan_that_yields_something_else_than_it_says_is_found() -> None:
     @asynccontextmanager
-    async def lying(_app: App):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    async def lying(_app: App) -> AsyncGenerator[Any]:
         yield "text"
 
     app = App("app", lifespan=lying)
@@ -476,7 +492,7 @@ def test_a_circle_of_dependencies_is_an_error() -> None:
     def handle(_job: Job, one: Annotated[object, Depends(one)]) -> None: ...
 
     with pytest.raises(InjectionError, match="its dependencies form a circle"):
-        register(handle)
+        registered(handle)
 
 
 def test_what_is_made_once_per_process_cannot_want_what_is_made_per_delivery() -> None:
@@ -492,23 +508,25 @@ def test_what_is_made_once_per_process_cannot_want_what_is_made_per_delivery() -
 
     for handler, parameter in ((handle, "text"), (direct, "delivery")):
         with pytest.raises(InjectionError, match=f"parameter '{parameter}' cannot be made per delivery"):
-            register(handler)
+            registered(handler)
 
 
 def test_a_dependency_with_a_parameter_that_nothing_provides_is_an_error() -> None:
-    def mailer(host: str = "localhost", *, port) -> str:  # type: ignore[no-untyped-def]  # noqa: ANN001  # pyright: ignore
+    def mailer(host: str = "localhost", *, port: int) -> str:
         return f"{host}:{port}"
+
+    del mailer.__annotations__["port"]
 
     def handle(_job: Job, mail: Annotated[str, Depends(mailer)]) -> None: ...
 
     with pytest.raises(InjectionError, match="mailer: nothing provides the parameter 'port'"):
-        register(handle)
+        registered(handle)
 
 
 async def test_a_plain_dependency_that_gives_something_to_await_is_refused_inline() -> None:
     class Later:
         def __await__(self) -> Iterator[object]:
-            yield
+            raise AssertionError
 
     app = App("app")
 

@@ -7,12 +7,13 @@ inside the JSON texts of bodies and messages.
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from copy import deepcopy
 from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventkit import (
@@ -44,6 +45,8 @@ from tests.core.harness import (
     change,
     eventbridge,
     facts,
+    is_array,
+    is_object,
     notification,
     opened,
     raw,
@@ -92,7 +95,11 @@ OWN: dict[str, list[object]] = {
         sqs(eventbridge()),
         sqs(notification(eventbridge())),
     ],
-    "sns": [sns({"id": 1}, Subject="s", MessageAttributes=PUBLISHED), sns({"Records": [s3()]}), notification({"id": 1})],
+    "sns": [
+        sns({"id": 1}, Subject="s", MessageAttributes=PUBLISHED),
+        sns({"Records": [s3()]}),
+        notification({"id": 1}),
+    ],
     "s3": [s3(), s3("a%2Bb+c", "s3:ObjectRemoved:DeleteMarkerCreated", versionId="v"), TEST_EVENT],
     "dynamodb": [
         change(new=RICH),
@@ -116,7 +123,7 @@ def samples(service: str) -> list[str]:
         event: Any = corpora.load(file)
         if file.startswith("eventbridge") and event.get("source") != "aws.s3":
             continue
-        records: list[object] = event["Records"] if "Records" in event else [event]
+        records: list[object] = event.get("Records", [event])
         found.extend(json.dumps(ours) for record in records[:3] for ours in about_ours(record))
     return found
 
@@ -168,6 +175,7 @@ MUTATIONS: list[Callable[[Any], Any]] = [
     lambda _: [],
     lambda _: {},
     lambda _: [None],
+    lambda _: ["%", "+"],
     lambda _: {"a": {}},
     lambda value: [value],
     lambda value: {"S": value},
@@ -175,21 +183,21 @@ MUTATIONS: list[Callable[[Any], Any]] = [
     json.dumps,
     repr,
     lambda value: value[::-1] if isinstance(value, str) else value,
-    lambda value: value[: len(value) // 2] if isinstance(value, str | list) else value,
-    lambda value: value * 2 if isinstance(value, str | list) else value,
+    lambda value: value[: len(value) // 2] if (isinstance(value, str) or is_array(value)) else value,
+    lambda value: value * 2 if (isinstance(value, str) or is_array(value)) else value,
     lambda value: value.swapcase() if isinstance(value, str) else value,
-    lambda value: dict(list(value.items())[1:]) if isinstance(value, dict) else value,
-    lambda value: {f"{name} ": part for name, part in value.items()} if isinstance(value, dict) else value,
+    lambda value: dict(list(value.items())[1:]) if is_object(value) else value,
+    lambda value: {f"{name} ": part for name, part in value.items()} if is_object(value) else value,
 ]
 
 
 def places(value: object, path: Path = ()) -> Iterator[Path]:
     """Every place in a value."""
     yield path
-    if isinstance(value, dict):
+    if is_object(value):
         for name, part in value.items():
             yield from places(part, (*path, name))
-    elif isinstance(value, list):
+    elif is_array(value):
         for index, part in enumerate(value):
             yield from places(part, (*path, index))
 
@@ -271,7 +279,7 @@ def dispatcher(runner: asyncio.Runner) -> Iterator[Dispatcher]:
 def test_whatever_is_broken_harms_only_itself(service: str, dispatcher: Dispatcher, runner: asyncio.Runner) -> None:
     good = GOOD[service]
 
-    @settings(max_examples=2_000, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=2_000, database=None)
     @given(broken(service))
     def check(case: tuple[str, list[tuple[int, int]]]) -> None:
         record = apply(*case)
@@ -283,10 +291,8 @@ def test_whatever_is_broken_harms_only_itself(service: str, dispatcher: Dispatch
 
 
 def _check_decoding(record: object, good: Json) -> None:
-    try:
+    with suppress(DecodeError):
         decode(record)
-    except DecodeError:
-        pass
     one, neighbour = decode({"Records": [record, good]}).records
     assert neighbour.error is None
     assert neighbour.events == unwrap(good)
@@ -299,7 +305,11 @@ def _check_decoding(record: object, good: Json) -> None:
 
 def _check_outcomes(record: object, good: Json, dispatcher: Dispatcher, runner: asyncio.Runner) -> None:
     inline = [dispatcher.handle_inline(raw(one)) for one in (record, good)]
-    on_loop = [runner.run(dispatcher.handle(raw(one))) for one in (record, good)]
+
+    async def on_the_loop() -> list[Outcome]:
+        return [await dispatcher.handle(raw(one)) for one in (record, good)]
+
+    on_loop = runner.run(on_the_loop())
     assert all(isinstance(outcome, Done | Retry | Reject) for outcome in inline)
     assert inline == on_loop
     assert inline[1] == Done()

@@ -126,7 +126,11 @@ def test_a_tables_arn_does_not_allow_another_accounts_stream() -> None:
 def test_a_queue_carries_itself_and_other_resources_have_a_queue_by_convention() -> None:
     names = Names("blog", {"QUEUE_THUMB_NAILS": "prod-thumbs"})
 
-    assert [names.carrier(resource) for resource in (jobs, posts, photos)] == ["prod-thumbs", "blog-posts", "blog-photos"]
+    assert [names.carrier(resource) for resource in (jobs, posts, photos)] == [
+        "prod-thumbs",
+        "blog-posts",
+        "blog-photos",
+    ]
 
 
 def test_a_carrier_is_given_by_the_environment_or_the_command_line() -> None:
@@ -140,9 +144,9 @@ def test_a_carrier_is_given_by_the_environment_or_the_command_line() -> None:
 
 @pytest.mark.parametrize("carrier", ["media", "kinesis:media", "sqs:", "sqs", "https://sqs.amazonaws.com/1/media"])
 def test_a_carrier_that_is_no_queue_is_refused(carrier: str) -> None:
-    with pytest.raises(ConfigurationError, match="EVENTKIT_VIA_PHOTOS: .* is not a carrier; write sqs:"):
+    with pytest.raises(ConfigurationError, match=r"EVENTKIT_VIA_PHOTOS: .* is not a carrier; write sqs:"):
         Names.from_environ("app", {"EVENTKIT_VIA_PHOTOS": carrier})
-    with pytest.raises(ConfigurationError, match="--via photos: .* is not a carrier"):
+    with pytest.raises(ConfigurationError, match=r"--via photos: .* is not a carrier"):
         Names("app").with_via([f"photos={carrier}"])
 
 

@@ -23,7 +23,7 @@ def test_nothing_at_all_is_done() -> None:
 
 
 def test_a_retry_outranks_a_reject_and_a_reject_what_is_done() -> None:
-    three = (Done(), Retry(5), Reject("no"))
+    three: tuple[Outcome, ...] = (Done(), Retry(5), Reject("no"))
 
     combined = [combine(order) for order in permutations(three)]
 

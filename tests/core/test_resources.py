@@ -222,6 +222,15 @@ def test_resources_are_values() -> None:
     assert (str(photos), repr(photos), repr(jobs)) == ("bucket 'photos'", "Bucket('photos')", "Queue('jobs')")
 
 
+def test_a_kind_that_is_none_of_the_union_is_refused() -> None:
+    of: Any = posts.of
+
+    with pytest.raises(RouteError) as refused:
+        of(Job, str)
+
+    assert str(refused.value) == "topic 'posts' carries Job | Todo, of which str is no kind"
+
+
 def test_a_fifo_queue_is_told_by_its_name() -> None:
     assert Queue[Job]("jobs.fifo").fifo
     assert not jobs.fifo

@@ -25,7 +25,8 @@ from eventkit import (
     decode,
 )
 from eventkit.events import TestEvent
-from eventkit.events.s3 import from_eventbridge, object_event
+from eventkit.events.eventbridge import from_eventbridge
+from eventkit.events.s3 import object_event
 from tests.core.harness import TEST_EVENT, Json, eventbridge, only, s3, sqs
 
 NOTIFICATIONS = [
@@ -72,8 +73,7 @@ def test_a_delete_marker_is_a_removal() -> None:
 
 @pytest.mark.parametrize("version", ["2.0", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6", "2.99"])
 def test_a_newer_minor_version_only_adds_fields(version: str) -> None:
-    record = s3() | {"eventVersion": version, "somethingNew": {"deep": [1]}}
-    record["s3"]["object"]["checksum"] = "CRC64NVME"
+    record = s3(checksum="CRC64NVME") | {"eventVersion": version, "somethingNew": {"deep": [1]}}
 
     event = only(record)
 
@@ -100,7 +100,9 @@ def test_an_event_tells_all_that_the_notification_says() -> None:
 
 @pytest.mark.parametrize("field", ["size", "eTag", "versionId", "sequencer"])
 def test_a_fact_that_s3_leaves_out_is_none(field: str) -> None:
-    event = object_event(s3(**{field: None}))
+    without: Json = {field: None}
+
+    event = object_event(s3(**without))
 
     assert getattr(event, {"eTag": "etag", "versionId": "version_id"}.get(field, field)) is None
 
@@ -196,9 +198,9 @@ def test_the_order_of_different_objects_is_unknown(other: Json) -> None:
 
 def test_an_object_has_the_same_order_whichever_way_its_events_came() -> None:
     direct = object_event(s3(key="a%2Bb", sequencer="0A"))
-    detail = {"object": {"key": "a+b", "sequencer": "0B"}}
+    bridged = from_eventbridge(eventbridge(object={"key": "a+b", "sequencer": "0B"}))
 
-    assert direct.order(from_eventbridge(eventbridge(**detail))) is Order.EARLIER
+    assert direct.order(bridged) is Order.EARLIER
 
 
 DETAILS: list[tuple[str, Json, str, type[ObjectEvent]]] = [

@@ -24,7 +24,7 @@ from eventkit import (
     attribute,
     decode,
 )
-from tests.core.harness import Json, change, eventbridge, handled, handled_inline, notification, s3, sns, sqs
+from tests.core.harness import Json, change, eventbridge, handled, handled_inline, ignore, notification, s3, sns, sqs
 
 CANARY = "canary-7f3a"
 
@@ -73,7 +73,9 @@ PLACES: dict[str, object] = {
     "signature": sqs(notification("x", Signature=CANARY)),
     "token": sqs(notification("x", Token=CANARY, SubscribeURL=f"https://{CANARY}")),
     "certificate's and unsubscription's address": sns("x", SigningCertUrl=CANARY, UnsubscribeUrl=CANARY),
-    "array of an attribute": sns({"id": 1}, MessageAttributes={"own": {"Type": "String.Array", "Value": f'["{CANARY}'}}),
+    "array of an attribute": sns(
+        {"id": 1}, MessageAttributes={"own": {"Type": "String.Array", "Value": f'["{CANARY}'}}
+    ),
     "message of an unmatched topic": sns(CANARY, "other"),
     "body of an unmatched queue": sqs(CANARY, "other"),
     "text attribute of an item": change(new=image(id={"S": CANARY})),
@@ -98,9 +100,9 @@ def app() -> App:
     """Handlers that do as they should, and keep quiet; one fails with a payload in its error."""
     found = App("app")
     jobs, photos = Queue[Strict]("jobs"), Bucket("photos")
-    found.on(jobs.where(~attribute("own").equals("a")), name="jobs")(lambda _: None)
-    found.on(Topic[Strict]("posts").where(~attribute("own").equals("a")), name="posts")(lambda _: None)
-    found.on(Table[Strict]("todos").changed(), name="todos")(lambda _: None)
+    found.on(jobs.where(~attribute("own").equals("a")), name="jobs")(ignore)
+    found.on(Topic[Strict]("posts").where(~attribute("own").equals("a")), name="posts")(ignore)
+    found.on(Table[Strict]("todos").changed(), name="todos")(ignore)
 
     @found.on(photos.any(), name="photos")
     def fail(photo: Any) -> None:  # noqa: ANN401 - any event
@@ -151,9 +153,9 @@ def test_the_error_of_a_record_does_not_repeat_what_senders_write(place: str) ->
         except DecodeError as error:
             errors.append(error)
 
-    for error in errors:
-        assert CANARY not in "".join(format_exception(error))
-        assert CANARY not in repr(error)
+    for found in errors:
+        assert CANARY not in "".join(format_exception(found))
+        assert CANARY not in repr(found)
 
 
 def test_the_places_are_enough() -> None:

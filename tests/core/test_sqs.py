@@ -74,7 +74,7 @@ def test_a_record_without_system_attributes_has_none(attributes: object) -> None
         ("String.json", "stringValue", "{}", "{}"),
         ("Number", "stringValue", "100", Decimal(100)),
         ("Number.byte", "stringValue", "-1.5", Decimal("-1.5")),
-        ("Number.java.lang.Long", "stringValue", "9223372036854775807", Decimal("9223372036854775807")),
+        ("Number.java.lang.Long", "stringValue", "9223372036854775807", Decimal(9223372036854775807)),
         ("Binary", "binaryValue", "AAH/", b"\x00\x01\xff"),
         ("Binary.gif", "binaryValue", "", b""),
     ],

@@ -43,7 +43,7 @@ COERCIONS: list[tuple[object, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("model", "text"), COERCIONS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("model", "text"), COERCIONS, ids=str)
 def test_a_message_is_taken_strictly(model: object, text: str) -> None:
     if model is str:
         model = Literal["12"]
@@ -121,7 +121,19 @@ def test_a_number_that_is_not_one_is_refused_in_a_field_that_nobody_reads() -> N
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "nothing", '{"id": 1,}', "{'id': 1}", "[" * 100_000, "1" * 5_000, '"\\ud800"', '"\ud800"', "\x00", '{"id": 1} x'],
+    [
+        "",
+        "{",
+        "nothing",
+        '{"id": 1,}',
+        "{'id': 1}",
+        "[" * 100_000,
+        "1" * 5_000,
+        '"\\ud800"',
+        '"\ud800"',
+        "\x00",
+        '{"id": 1} x',
+    ],
     ids=lambda text: ascii(text[:16]),
 )
 @pytest.mark.parametrize("model", [Job, int, Any, dict[str, Any]], ids=name_of)

@@ -67,7 +67,10 @@ class Change(AwsEvent, Generic[M_co]):
 
     def typed(self, read: Callable[[Item], N]) -> "Change[N]":
         """The same change, each image that it carries read by `read`, whose errors pass."""
-        change: Change[N] = type(self)(self._raw, self._via)  # type: ignore[assignment]  # the images decide M
+        kind: Any = type(self)
+        change: Change[N] = kind.__new__(kind)
+        change._raw, change._via, change._change = self._raw, self._via, self._change
+        change._new = change._old = None
         new, old = self._change.get("NewImage"), self._change.get("OldImage")
         if is_object(new):
             change._new = read(image(new))
@@ -195,9 +198,11 @@ def image(raw: Mapping[str, object], depth: int = 0) -> Item:
 
 def attribute(raw: object, depth: int = 0) -> Any:  # noqa: ANN401 - the value of a user's attribute
     """One typed attribute, `{"S": "text"}` and the like, as a plain value. Raises `DecodeError`."""
-    if not is_object(raw) or len(raw) != 1:
-        raise DecodeError("a DynamoDB attribute is not an object with exactly one type")
-    ((kind, value),) = raw.items()
+    typed: Any = raw
+    try:
+        ((kind, value),) = typed.items()
+    except (AttributeError, ValueError):
+        raise DecodeError("a DynamoDB attribute is not an object with exactly one type") from None
     if kind == "S" and type(value) is str:
         return value
     if kind == "N":
@@ -212,8 +217,13 @@ def attribute(raw: object, depth: int = 0) -> Any:  # noqa: ANN401 - the value o
 def _number(value: object) -> int | Decimal:
     if type(value) is not str:
         raise DecodeError("an N attribute holds no text")
-    if len(value) <= MAX_DIGITS and value.isdigit() and value.isascii():
-        return int(value)
+    if len(value) <= MAX_DIGITS and value.isascii():  # most numbers are short and plain, and need no second look
+        digits = value.removeprefix("-")
+        if digits.isdigit():
+            return int(value)
+        whole, _, fraction = digits.partition(".")
+        if whole.isdigit() and fraction.isdigit():
+            return Decimal(value)
     if not _NUMERAL.fullmatch(value):
         raise DecodeError("an N attribute holds no number")
     number = Decimal(value)
@@ -260,11 +270,15 @@ _READERS: Mapping[object, Callable[[object, int], object]] = {
     "BOOL": _boolean,
     "NULL": lambda _value, _depth: None,
     "M": _map,
-    "L": lambda value, depth: [attribute(member, _deeper(depth)) for member in _list(value, "L")],
+    "L": lambda value, depth: _members(_list(value, "L"), _deeper(depth)),
     "SS": lambda value, _depth: {_text(member) for member in _list(value, "SS")},
     "NS": lambda value, _depth: {_number(member) for member in _list(value, "NS")},
     "BS": lambda value, depth: {_binary(member, depth) for member in _list(value, "BS")},
 }
+
+
+def _members(values: list[Any], depth: int) -> list[object]:
+    return [attribute(value, depth) for value in values]
 
 
 def _deeper(depth: int) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 from urllib.parse import unquote_plus
 
 from eventkit._json import is_object
@@ -32,7 +32,7 @@ __all__ = [
     "ObjectTransitioned",
     "Order",
     "TestEvent",
-    "from_eventbridge",
+    "class_of",
     "object_event",
 ]
 
@@ -286,7 +286,8 @@ FAMILIES: Mapping[str, type[ObjectEvent]] = {
 
 
 @lru_cache(maxsize=128)
-def _class_of(name: str) -> type[ObjectEvent]:
+def class_of(name: str) -> type[ObjectEvent]:
+    """The event class for an event's name, with or without `s3:`; a plain `ObjectEvent` for an unknown family."""
     family, _, kind = name.removeprefix("s3:").partition(":")
     if family == "ObjectRemoved" and kind == "DeleteMarkerCreated":
         return DeleteMarkerCreated
@@ -301,62 +302,7 @@ def object_event(record: Mapping[str, object], via: AwsEvent | None = None) -> O
     name = record.get("eventName")
     if type(name) is not str:
         raise DecodeError("an S3 record lacks its event name")
-    return _class_of(name)(record, via)
-
-
-_CREATED = {"PutObject": "Put", "POST Object": "Post", "CopyObject": "Copy"}
-_DETAIL_TYPES = {
-    "Object Restore Initiated": "ObjectRestore:Post",
-    "Object Restore Completed": "ObjectRestore:Completed",
-    "Object Restore Expired": "ObjectRestore:Delete",
-    "Object Storage Class Changed": "LifecycleTransition",
-    "Object Access Tier Changed": "IntelligentTiering",
-    "Object ACL Updated": "ObjectAcl:Put",
-    "Object Tags Added": "ObjectTagging:Put",
-    "Object Tags Deleted": "ObjectTagging:Delete",
-}
-
-
-def _name_of(detail_type: str, detail: Mapping[str, object]) -> str:
-    reason = str(detail.get("reason", ""))
-    match detail_type:
-        case "Object Created":
-            return f"ObjectCreated:{_CREATED.get(reason, reason or 'Put')}"
-        case "Object Deleted":
-            family = "LifecycleExpiration" if reason == "Lifecycle Expiration" else "ObjectRemoved"
-            marker = detail.get("deletion-type") == "Delete Marker Created"
-            return f"{family}:{'DeleteMarkerCreated' if marker else 'Delete'}"
-        case _:
-            return _DETAIL_TYPES.get(detail_type, detail_type.replace(" ", ""))
-
-
-def from_eventbridge(event: Mapping[str, object], via: AwsEvent | None = None) -> ObjectEvent:
-    """The typed event of an S3 event that came through EventBridge, whose keys are not URL-encoded.
-
-    Raises `DecodeError` when the event's detail holds no bucket or no object.
-    """
-    raw: Any = event
-    try:
-        detail = raw["detail"]
-        details: dict[str, object] = {
-            ("versionId" if name == "version-id" else "eTag" if name in {"etag", "eTag"} else name): value
-            for name, value in detail["object"].items()
-        }
-        record: dict[str, object] = {
-            "eventName": _name_of(raw["detail-type"], detail),
-            "eventSource": "aws:s3",
-            "eventTime": raw.get("time"),
-            "awsRegion": raw.get("region"),
-            "responseElements": {"x-amz-request-id": detail.get("request-id", "")},
-            "s3": {"bucket": detail["bucket"], "object": details},
-        }
-        if "restore-expiry-time" in detail:
-            restored = {"lifecycleRestorationExpiryTime": detail["restore-expiry-time"]}
-            record["glacierEventData"] = {"restoreEventData": restored}
-        name = str(record["eventName"])
-        return _class_of(name)(record, via, key=detail["object"]["key"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DecodeError("an EventBridge event from aws.s3 lacks its bucket or its object") from error
+    return class_of(name)(record, via)
 
 
 def _time(value: object) -> datetime | None:
@@ -364,8 +310,3 @@ def _time(value: object) -> datetime | None:
         return datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         return None
-
-
-CreatedKind = Literal["Put", "Post", "Copy", "CompleteMultipartUpload"]
-RemovedKind = Literal["Delete", "DeleteMarkerCreated"]
-RestoredKind = Literal["Post", "Completed", "Delete"]
