@@ -50,7 +50,7 @@ test-all:  ## run the tests on every supported Python that is here
 	@$(find_python); $$found tools/test_all.py $(MAKE)
 
 clean:  ## remove what make has made
-	@rm -rf .venv .venvs build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venvs build dist out .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The suffix names the extras, so a demo does not wait for the type checkers.

@@ -1,0 +1,1 @@
+"""Programs made with eventkit, one folder for each; they belong to the checkout and not to the distribution."""
