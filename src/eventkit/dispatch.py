@@ -109,10 +109,12 @@ def _of_own_message(known: Mapping[object, T], record: Raw) -> T | None:
     """
     try:
         deliver = known.get(record.get("eventSourceARN"))
+        if deliver is None or record.get("eventSource") != "aws:sqs":
+            return None
         body = record.get("body")
     except (AttributeError, TypeError):  # not an object, or an ARN that is not a text
         return None
-    return deliver if deliver is not None and type(body) is str and not may_hold_events(body) else None
+    return deliver if type(body) is str and not may_hold_events(body) else None
 
 
 def _all_inline(otherwise: Deliver, candidates: Sequence[Candidate[Call]]) -> Deliver:

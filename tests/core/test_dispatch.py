@@ -383,7 +383,7 @@ UNDECODABLE: dict[str, object] = {
     "no body": sqs("x") | {"body": None},
     "no object": s3() | {"s3": {}},
     "no change": change() | {"eventName": "?"},
-    "a broken neighbour": sqs({"Records": [s3(), {"s3": {}}]}),
+    "a broken neighbour": sqs({"Records": [s3(), {"own": 1}]}),
 }
 
 
@@ -453,6 +453,19 @@ async def test_a_queue_that_was_seen_before_is_handled_likewise() -> None:
 
     assert [type(outcome) for outcome in inline] == [Done, Reject, Reject, Reject]
     assert inline == on_loop
+
+
+async def test_what_was_handled_before_does_not_change_what_a_record_is() -> None:
+    app, got = collecting()
+    odd = JOB | {"eventSource": "aws:kinesis"}
+
+    async with opened(app) as dispatcher:
+        dispatcher.handle_inline(JOB)
+        await dispatcher.handle(JOB)
+        outcomes = [dispatcher.handle_inline(odd), await dispatcher.handle(odd)]
+
+    assert [type(outcome) for outcome in outcomes] == [Reject, Reject]
+    assert len(got) == 2
 
 
 # What no route takes.
