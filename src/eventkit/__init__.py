@@ -4,6 +4,7 @@ The names below are the public ones; `docs/` shows them at work.
 """
 
 from eventkit.app import App, Route, Router, Unmatched
+from eventkit.buckets import Bucket
 from eventkit.conditions import attribute, key, new, old
 from eventkit.decode import Batch, Ordering, Record, decode
 from eventkit.delivery import Deadline, Delivery
@@ -46,7 +47,7 @@ from eventkit.middleware import CallNext, Middleware
 from eventkit.names import Names
 from eventkit.outcomes import Backoff, Done, Outcome, Reject, Retry
 from eventkit.publish import Sender, To
-from eventkit.resources import Bucket, Destination, Queue, Resource, Table, Topic
+from eventkit.resources import Destination, Queue, Resource, Table, Topic
 from eventkit.signatures import Depends
 from eventkit.sources import Source
 

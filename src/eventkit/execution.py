@@ -82,8 +82,8 @@ class Execution:
                 if value is SKIPPED:
                     return None
                 result = self._with_values(event, value, deadline) if invoke is None else invoke(value)
-                if result is not None and isawaitable(result):
-                    raise RouteError(f"{self.route.name} is a plain function and returned something to await")
+                if result is not None:
+                    self._judge(result)
             except BaseException as error:  # noqa: BLE001 - a handler may raise anything, and harms only itself
                 return finished(outcome_of(error), event)
             return DONE
@@ -110,7 +110,9 @@ class Execution:
                 if value is SKIPPED:
                     return None
                 if bare:
-                    await invoke(value)
+                    result = await invoke(value)
+                    if result is not None:
+                        self._judge(result)
                     return DONE
                 outcome = self._checked(await through(Delivery(event, value, name, deadline)))
             except BaseException as error:  # noqa: BLE001 - a handler may raise anything, and harms only itself
@@ -144,6 +146,7 @@ class Execution:
 
     async def _handled(self, delivery: Delivery, values: Mapping[str, object]) -> None:
         result = await self._invoke(delivery.event, values)
+        self._judge(result)
         if self.route.to is not None and result is not None:
             several = isinstance(result, list | tuple)
             messages = cast("Sequence[object]", result) if several else (result,)
@@ -155,6 +158,13 @@ class Execution:
             return await cast("Awaitable[object]", call())
         result = await self._environment.blocking.call(call, self.route.options.timeout)
         return await result if isawaitable(result) else result
+
+    def _judge(self, result: object) -> None:
+        """An outcome that a handler returns counts as if it were raised: a rejected message must not pass for done."""
+        if isinstance(result, Retry | Reject):
+            raise result
+        if isawaitable(result):
+            raise RouteError(f"{self.route.name} is a plain function and returned something to await")
 
     def _checked(self, outcome: object) -> Outcome:
         if isinstance(outcome, Done | Retry | Reject):

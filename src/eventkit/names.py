@@ -15,9 +15,10 @@ import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from eventkit.buckets import Bucket
 from eventkit.errors import ConfigurationError
 from eventkit.events._base import parse_arn
-from eventkit.resources import Bucket, Queue, Resource, Table, Topic
+from eventkit.resources import Queue, Resource, Table, Topic
 from eventkit.values import Value
 
 __all__ = ["Names"]

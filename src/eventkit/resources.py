@@ -7,11 +7,9 @@ found at run time on `__orig_class__`, which `typing` sets on the instances of a
 import re
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Literal, TypeVar, Union, cast, get_args, overload
+from typing import Any, ClassVar, Generic, TypeVar, Union, cast, get_args, overload
 
-from eventkit._logic import Condition, all_of
 from eventkit._annotations import accepts
-from eventkit.conditions import key, kind
 from eventkit.errors import RouteError
 from eventkit.events import (
     AwsEvent,
@@ -20,33 +18,18 @@ from eventkit.events import (
     Message,
     Modified,
     Notification,
-    ObjectAclChanged,
-    ObjectCreated,
-    ObjectEvent,
-    ObjectExpired,
-    ObjectLost,
-    ObjectRemoved,
-    ObjectReplication,
-    ObjectRestored,
-    ObjectTagged,
-    ObjectTiered,
-    ObjectTransitioned,
     Removed,
 )
 from eventkit.sources import SKIPPED, Selection, Selector, Source
 from eventkit.validation import Reader, name_of
 
-__all__ = ["Bucket", "Destination", "Queue", "Resource", "Table", "Topic"]
+__all__ = ["Destination", "Queue", "Resource", "Table", "Topic"]
 
 M = TypeVar("M")
 N = TypeVar("N")
 N2 = TypeVar("N2")
 N3 = TypeVar("N3")
-Object = TypeVar("Object", bound=ObjectEvent)
 M_contra = TypeVar("M_contra", contravariant=True)
-
-Texts = str | tuple[str, ...]
-"""One text, or several of which one must fit."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,256}")
 """A topic's name has at most 256 characters, a table's 255, a queue's 80, a bucket's 63."""
@@ -138,9 +121,9 @@ class _Messages(Typed[M], Source[M], Destination[M]):
 
     def of(self, *kinds: type[Any]) -> Source[Any]:
         """Those messages of a union that are of these kinds. Raises `RouteError` for a kind that is not one of it."""
-        for kind in kinds:
-            if not accepts(self.model, kind):
-                raise RouteError(f"{self} carries {name_of(self.model)}, of which {name_of(kind)} is no kind")
+        for member in kinds:
+            if not accepts(self.model, member):
+                raise RouteError(f"{self} carries {name_of(self.model)}, of which {name_of(member)} is no kind")
         read = self._reads()
 
         def read_kind(event: AwsEvent) -> object:
@@ -208,96 +191,3 @@ class Table(Typed[M]):
 
     def _read(self, event: AwsEvent) -> object:
         return cast("Change[Any]", event).typed(self.reader.from_item)
-
-
-class Bucket(Resource):
-    """An S3 bucket. Its methods are sources: what its notifications report.
-
-    Each takes `kinds`, the second part of the event's name (`created("Put")` takes `ObjectCreated:Put` alone), and
-    `prefix` and `suffix` of the decoded key: one text, or several of which one must fit.
-    """
-
-    service = "s3"
-    kind = "bucket"
-
-    def created(
-        self,
-        *kinds: Literal["Put", "Post", "Copy", "CompleteMultipartUpload"],
-        prefix: Texts = (),
-        suffix: Texts = (),
-    ) -> Source[ObjectCreated]:
-        """Objects that were put, posted, copied, or whose multipart upload completed."""
-        return _objects(self, ObjectCreated, kinds, prefix, suffix)
-
-    def removed(
-        self, *kinds: Literal["Delete", "DeleteMarkerCreated"], prefix: Texts = (), suffix: Texts = ()
-    ) -> Source[ObjectRemoved]:
-        """Objects or versions that a caller deleted, and delete markers."""
-        return _objects(self, ObjectRemoved, kinds, prefix, suffix)
-
-    def restored(
-        self, *kinds: Literal["Post", "Completed", "Delete"], prefix: Texts = (), suffix: Texts = ()
-    ) -> Source[ObjectRestored]:
-        """Restores from an archive: asked for, completed, and expired."""
-        return _objects(self, ObjectRestored, kinds, prefix, suffix)
-
-    def replication(
-        self,
-        *kinds: Literal[
-            "OperationFailedReplication",
-            "OperationMissedThreshold",
-            "OperationReplicatedAfterThreshold",
-            "OperationNotTracked",
-        ],
-        prefix: Texts = (),
-        suffix: Texts = (),
-    ) -> Source[ObjectReplication]:
-        """Replication that failed, or missed its threshold."""
-        return _objects(self, ObjectReplication, kinds, prefix, suffix)
-
-    def expired(
-        self, *kinds: Literal["Delete", "DeleteMarkerCreated"], prefix: Texts = (), suffix: Texts = ()
-    ) -> Source[ObjectExpired]:
-        """Objects that a lifecycle rule deleted."""
-        return _objects(self, ObjectExpired, kinds, prefix, suffix)
-
-    def transitioned(self, *, prefix: Texts = (), suffix: Texts = ()) -> Source[ObjectTransitioned]:
-        """Objects that a lifecycle rule moved to another storage class."""
-        return _objects(self, ObjectTransitioned, (), prefix, suffix)
-
-    def tiered(self, *, prefix: Texts = (), suffix: Texts = ()) -> Source[ObjectTiered]:
-        """Objects that Intelligent-Tiering archived."""
-        return _objects(self, ObjectTiered, (), prefix, suffix)
-
-    def tagged(self, *kinds: Literal["Put", "Delete"], prefix: Texts = (), suffix: Texts = ()) -> Source[ObjectTagged]:
-        """Objects whose tags changed."""
-        return _objects(self, ObjectTagged, kinds, prefix, suffix)
-
-    def acl_changed(self, *, prefix: Texts = (), suffix: Texts = ()) -> Source[ObjectAclChanged]:
-        """Objects whose access control list was put."""
-        return _objects(self, ObjectAclChanged, (), prefix, suffix)
-
-    def lost(self, *, prefix: Texts = (), suffix: Texts = ()) -> Source[ObjectLost]:
-        """Objects of the reduced-redundancy class that S3 lost."""
-        return _objects(self, ObjectLost, (), prefix, suffix)
-
-    def any(self, *, prefix: Texts = (), suffix: Texts = ()) -> Source[ObjectEvent]:
-        """Everything, also what S3 may report in future."""
-        return _objects(self, ObjectEvent, (), prefix, suffix)
-
-
-def _objects(
-    bucket: Bucket, event: type[Object], kinds: tuple[str, ...], prefix: Texts, suffix: Texts
-) -> Source[Object]:
-    conditions: list[Condition] = []
-    if kinds:
-        conditions.append(kind.equals(*kinds))
-    if prefix:
-        conditions.append(key.startswith(*_texts(prefix)))
-    if suffix:
-        conditions.append(key.endswith(*_texts(suffix)))
-    return Selection((Selector(bucket, (event,), None, event, all_of(conditions)),))
-
-
-def _texts(texts: Texts) -> tuple[str, ...]:
-    return (texts,) if isinstance(texts, str) else texts

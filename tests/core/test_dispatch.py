@@ -978,3 +978,26 @@ async def test_ten_thousand_origins_do_not_fill_the_memory() -> None:
     assert max(remembered) <= 1024
     assert outcome == Done()
     assert len(got) == 1
+
+
+@EITHER_WAY
+@pytest.mark.parametrize("outcome", [Retry(after=5), Reject("not for us")], ids=repr)
+async def test_an_outcome_that_a_handler_returns_counts_as_if_it_were_raised(run: Run, outcome: Outcome) -> None:
+    app = App("app")
+
+    @app.on(jobs)
+    def handle(_job: Job) -> Outcome:
+        return outcome
+
+    assert await run(app, JOB) == outcome
+
+
+@pytest.mark.parametrize("outcome", [Retry(after=5), Reject("not for us")], ids=repr)
+async def test_an_outcome_that_an_async_handler_returns_counts_too(outcome: Outcome) -> None:
+    app = App("app")
+
+    @app.on(jobs)
+    async def handle(_job: Job) -> Outcome:
+        return outcome
+
+    assert await handled(app, JOB) == outcome

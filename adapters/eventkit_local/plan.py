@@ -1,0 +1,246 @@
+"""What an app needs of an AWS account, found out from its sources and destinations. Pure.
+
+By convention a bucket's events take the way that production usually gives them, so that others can listen too: bucket,
+topic `<app>-<bucket>`, queue `<app>-<bucket>`. A topic that the app subscribes to feeds the queue `<app>-<topic>`. Each
+queue has a dead-letter queue. What `Names` says about names and carriers holds here, too.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from math import ceil
+from types import UnionType
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel
+
+from eventkit.app import App, Route
+from eventkit.buckets import Bucket
+from eventkit.errors import ConfigurationError
+from eventkit.events import ObjectEvent
+from eventkit.events._base import parse_arn
+from eventkit.events.s3 import FAMILIES
+from eventkit.names import Names, name_in
+from eventkit.outcomes import MAX_VISIBILITY
+from eventkit.publish import To
+from eventkit.resources import Resource, Table, Topic
+from eventkit.signatures import Depends, Signature, read_dependency
+
+__all__ = ["BucketPlan", "KeyType", "Plan", "QueuePlan", "SubscriptionPlan", "TablePlan", "TopicPlan", "plan_of"]
+
+KeyType = Literal["S", "N", "B"]
+"""A key attribute's type as DynamoDB names it: text, number or binary."""
+
+VISIBILITY = 30
+"""Seconds; the default of Amazon SQS."""
+
+TIMEOUTS = 6
+"""Visibility as a multiple of the longest handler's timeout ("Using Lambda with Amazon SQS")."""
+
+MAX_RECEIVES = 5
+"""Receives before a message becomes a dead letter; AWS's guide for Lambda advises at least 5."""
+
+UNSTARRED = {
+    "LifecycleTransition": "s3:LifecycleTransition",
+    "IntelligentTiering": "s3:IntelligentTiering",
+    "ReducedRedundancyLostObject": "s3:ReducedRedundancyLostObject",
+    "ObjectAcl": "s3:ObjectAcl:Put",
+}
+"""Families of events that S3 offers under one name only ("Supported event types")."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlan:
+    """A queue; `visibility` is in seconds, `dead_letter` the name of its dead-letter queue."""
+
+    name: str
+    dead_letter: str
+    visibility: int = VISIBILITY
+    max_receives: int = MAX_RECEIVES
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """A topic, and the buckets whose notifications it takes."""
+
+    name: str
+    buckets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionPlan:
+    """A queue gets what is published to a topic: in SNS's envelope, or with `raw` as it is."""
+
+    topic: str
+    queue: str
+    raw: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BucketPlan:
+    """A bucket that reports events, by their names in S3's configuration, to a topic."""
+
+    name: str
+    topic: str
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TablePlan:
+    """A table with a stream of new and old images. Its partition key is the first field of the table's model."""
+
+    name: str
+    key: str
+    key_type: KeyType = "S"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that an app declares, by physical names, in the order in which the app names it."""
+
+    queues: tuple[QueuePlan, ...] = ()
+    topics: tuple[TopicPlan, ...] = ()
+    subscriptions: tuple[SubscriptionPlan, ...] = ()
+    buckets: tuple[BucketPlan, ...] = ()
+    tables: tuple[TablePlan, ...] = ()
+
+
+def plan_of(app: App, names: Names, *, raw: bool = False) -> Plan:
+    """What the app needs. `raw` lets queues get the messages of topics without SNS's envelope.
+
+    Raises `ConfigurationError` for names that cannot be provisioned.
+    """
+    draft = _Draft(names, raw)
+    for route in app.routes():
+        for selector in route.source.selectors:
+            draft.add_source(selector.resource, selector.events, route)
+        draft.add_destination(route.to)
+    everything = (*app.routes(), *([app.fallback] if app.fallback else []))
+    for destination in (found for route in everything for found in _sent_to(route.signature)):
+        draft.add_destination(destination)
+    return draft.plan()
+
+
+class _Draft:
+    """A plan in the making; a name that is met again adds to what it names."""
+
+    def __init__(self, names: Names, raw: bool) -> None:  # noqa: FBT001 - handed through
+        self._names = names
+        self._raw = raw
+        self._visibility: dict[str, int] = {}
+        self._topics: dict[str, dict[str, None]] = {}
+        self._subscriptions: dict[tuple[str, str], bool] = {}
+        self._buckets: dict[str, tuple[str, dict[str, None]]] = {}
+        self._tables: dict[str, TablePlan] = {}
+
+    def add_source(self, resource: Resource, events: tuple[type[Any], ...], route: Route) -> None:
+        """Add what brings these events of a resource to the route."""
+        name = self._name(resource)
+        if isinstance(resource, Table):
+            self._tables[name] = TablePlan(name, *key_of(cast("Any", resource).model))
+            return
+        queue = self._queue(self._carrier(resource), route)
+        if isinstance(resource, Bucket):
+            self._bucket(resource, events, queue)
+        elif isinstance(resource, Topic):
+            self._topics.setdefault(name, {})
+            self._subscriptions[name, queue] = self._raw
+
+    def add_destination(self, destination: object) -> None:
+        """Add what messages are published to."""
+        match destination:
+            case Resource(kind=Topic.kind):
+                self._topics.setdefault(self._name(destination), {})
+            case Resource():
+                self._queue(self._name(destination))
+            case _:
+                pass
+
+    def plan(self) -> Plan:
+        """Everything that was added."""
+        return Plan(
+            tuple(QueuePlan(name, _dead_letter(name), seconds) for name, seconds in self._visibility.items()),
+            tuple(TopicPlan(name, tuple(buckets)) for name, buckets in self._topics.items()),
+            tuple(SubscriptionPlan(topic, queue, raw) for (topic, queue), raw in self._subscriptions.items()),
+            tuple(BucketPlan(name, topic, tuple(events)) for name, (topic, events) in self._buckets.items()),
+            tuple(self._tables.values()),
+        )
+
+    def _queue(self, name: str, route: Route | None = None) -> str:
+        timeout = (route.options.timeout if route else None) or 0.0
+        wanted = min(MAX_VISIBILITY, max(VISIBILITY, ceil(timeout * TIMEOUTS)))
+        self._visibility[name] = max(wanted, self._visibility.get(name, 0))
+        return name
+
+    def _bucket(self, bucket: Bucket, events: tuple[type[Any], ...], queue: str) -> None:
+        if queue.endswith(".fifo"):  # "Amazon S3 event notifications": FIFO queues and topics are no destinations
+            raise ConfigurationError(f"{bucket} is carried by {queue!r}, and S3's notifications reach no FIFO queue")
+        name, topic = self._name(bucket), f"{self._names.app}-{bucket.name}"
+        self._topics.setdefault(topic, {})[name] = None
+        self._subscriptions[topic, queue] = False
+        known = self._buckets.setdefault(name, (topic, {}))[1]
+        known |= dict.fromkeys(notification for event in events for notification in notifications_of(event))
+
+    def _name(self, resource: Resource) -> str:
+        return _made(str(resource), self._names.address(resource))
+
+    def _carrier(self, resource: Resource) -> str:
+        return _made(f"the queue that carries {resource}", self._names.carrier(resource))
+
+
+def _made(what: str, address: str) -> str:
+    if parse_arn(address):
+        raise ConfigurationError(
+            f"{what} is configured as {address!r}, and what is provisioned gets its ARN from the account that it is "
+            "made in: configure a name"
+        )
+    return name_in(address)
+
+
+def _dead_letter(queue: str) -> str:
+    """A FIFO queue's dead-letter queue must be one, too ("Amazon SQS dead-letter queues")."""
+    name = queue.removesuffix(".fifo")
+    return f"{name}-dlq{queue[len(name) :]}"
+
+
+def notifications_of(event: type[ObjectEvent]) -> tuple[str, ...]:
+    """The names in S3's configuration of what an event's class stands for."""
+    families = [event.family] if event.family else list(FAMILIES)
+    return tuple(UNSTARRED.get(family, f"s3:{family}:*") for family in families)
+
+
+def key_of(model: object) -> tuple[str, KeyType]:
+    """The partition key of a model's items: its first field, or the text `pk` where it has none."""
+    kind = get_args(model)[0] if get_origin(model) in {Union, UnionType} else model
+    for name, annotation in _fields(kind).items():
+        return name, _key_type(annotation)
+    return "pk", "S"
+
+
+def _fields(kind: object) -> Mapping[str, object]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return {field.alias or name: field.annotation for name, field in kind.model_fields.items()}
+    try:
+        return get_type_hints(cast("Any", kind))
+    except TypeError:
+        return {}
+
+
+def _key_type(annotation: object) -> KeyType:
+    if not isinstance(annotation, type):
+        return "S"
+    if issubclass(annotation, int | float | Decimal):
+        return "N"
+    return "B" if issubclass(annotation, bytes) else "S"
+
+
+def _sent_to(signature: Signature) -> Iterator[object]:
+    """The destinations of the senders that a function, or what it depends on, is given."""
+    for provider in signature.providers.values():
+        match provider:
+            case To(destination):
+                yield destination
+            case Depends(function):
+                yield from _sent_to(read_dependency(function))
+            case _:
+                pass
