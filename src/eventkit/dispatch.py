@@ -5,6 +5,7 @@ decode it, find the routes that take its events, hand each event to each of them
 """
 
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -66,10 +67,14 @@ class Dispatcher:
         """How many deliveries the app asks to run at once."""
         inline = [(selector, run.call_inline(selector)) for selector, run in entries]
         on_loop = [(selector, run.call_on_loop(selector)) for selector, run in entries]
+        self.passed_over = Counter[str]()
+        """How many events nobody took and nobody misses: `test` events of S3, and `ignored` notifications."""
         otherwise = fallback.call_inline(_UNMATCHED) if fallback else None
         otherwise_on_loop = fallback.call_on_loop(_UNMATCHED) if fallback else None
-        self._inline = RoutingTable(names, inline, partial(_all_inline, _or_unwanted(otherwise)))
-        self._on_loop = RoutingTable(names, on_loop, partial(_all_on_loop, _or_unwanted_on_loop(otherwise_on_loop)))
+        self._inline = RoutingTable(names, inline, partial(_all_inline, _or_unwanted(otherwise, self.passed_over)))
+        self._on_loop = RoutingTable(
+            names, on_loop, partial(_all_on_loop, _or_unwanted_on_loop(otherwise_on_loop, self.passed_over))
+        )
 
         self._inline_messages = self._inline.known(Message)
         self._on_loop_messages = self._on_loop.known(Message)
@@ -186,13 +191,15 @@ def _undecodable(error: DecodeError) -> Outcome:
     return outcome
 
 
-def _unwanted(event: AwsEvent) -> Outcome:
+def _unwanted(event: AwsEvent, passed_over: Counter[str]) -> Outcome:
     """The outcome of an event that no route takes: a test event and a notification are done, a message is rejected."""
     facts = {"id": event.outermost.id, "path": event.path}
     if isinstance(event, TestEvent):
+        passed_over["test"] += 1
         log.info("event.test", extra=facts)
         return DONE
     if event.service not in REJECTED_UNMATCHED:
+        passed_over["ignored"] += 1
         log.info("event.ignored", extra=facts)
         return DONE
     outcome = Reject(f"no route takes this {type(event).__name__} of {event.service}:{event.resource_name}")
@@ -200,18 +207,18 @@ def _unwanted(event: AwsEvent) -> Outcome:
     return outcome
 
 
-def _or_unwanted(fallback: Call | None) -> Deliver:
+def _or_unwanted(fallback: Call | None, passed_over: Counter[str]) -> Deliver:
     def deliver(event: AwsEvent, deadline: Deadline | None) -> Outcome:
         outcome = None if fallback is None else fallback(event, deadline)
-        return _unwanted(event) if outcome is None else outcome
+        return _unwanted(event, passed_over) if outcome is None else outcome
 
     return deliver
 
 
-def _or_unwanted_on_loop(fallback: CallOnLoop | None) -> DeliverOnLoop:
+def _or_unwanted_on_loop(fallback: CallOnLoop | None, passed_over: Counter[str]) -> DeliverOnLoop:
     async def deliver(event: AwsEvent, deadline: Deadline | None) -> Outcome:
         outcome = None if fallback is None else await fallback(event, deadline)
-        return _unwanted(event) if outcome is None else outcome
+        return _unwanted(event, passed_over) if outcome is None else outcome
 
     return deliver
 

@@ -1001,3 +1001,12 @@ async def test_an_outcome_that_an_async_handler_returns_counts_too(outcome: Outc
         return outcome
 
     assert await handled(app, JOB) == outcome
+
+
+async def test_what_nobody_misses_is_counted() -> None:
+    async with opened(App("app")) as dispatcher:
+        for record in (TEST_EVENT, s3(), change("INSERT", new=todo(1, "open"))):
+            dispatcher.handle_inline(record)
+            await dispatcher.handle(record)
+
+        assert dispatcher.passed_over == {"test": 2, "ignored": 4}
