@@ -1,5 +1,6 @@
 """The Lambda entrypoint: `handler = LambdaHandler(app)` is the function that Lambda calls."""
 
-from eventkit_lambda.handler import LambdaHandler
+from eventkit_lambda._response import InvocationFailed
+from eventkit_lambda.handler import LambdaContext, LambdaHandler
 
-__all__ = ["LambdaHandler"]
+__all__ = ["InvocationFailed", "LambdaContext", "LambdaHandler"]

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable
 from time import monotonic
+from types import FrameType
 from typing import TypeVar
 
 from eventkit.outcomes import Interrupted
@@ -19,6 +20,9 @@ T = TypeVar("T")
 SHORTEST = 0.001
 """Seconds; setting the timer to 0 would switch it off."""
 
+AGAIN = 0.1
+"""Seconds until it rings again, for code that caught `Interrupted` and goes on."""
+
 
 class Alarm:
     """Limits on what is running, one inside the other. It uses SIGALRM; handlers must not."""
@@ -26,10 +30,11 @@ class Alarm:
     def __init__(self) -> None:
         self._limits: list[float] = []
         self._rings: float | None = None
-        self.works = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+
+    @property
+    def works(self) -> bool:
         """Whether this thread may use signals."""
-        if self.works:
-            signal.signal(signal.SIGALRM, self._ring)
+        return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
 
     def arm(self, seconds: float) -> None:
         """Raise `Interrupted` in the main thread once so many seconds have passed.
@@ -38,9 +43,9 @@ class Alarm:
         most invocations end long before their deadline.
         """
         limit = monotonic() + seconds
-        self._limits.append(limit)
         if self._rings is None or limit < self._rings:
             self._set(limit)
+        self._limits.append(limit)  # last, so that an outer limit that rings in here leaves nothing behind
 
     def disarm(self) -> None:
         """Take back the limit that was set last."""
@@ -63,16 +68,33 @@ class Alarm:
         finally:
             self.disarm()
 
-    def _set(self, limit: float) -> None:
-        if self.works:
-            self._rings = limit
-            signal.setitimer(signal.ITIMER_REAL, max(SHORTEST, limit - monotonic()))
+    def lost(self) -> None:
+        """Another alarm has taken the timer, of which a process has one."""
+        self._rings = None
 
-    def _ring(self, _signal: int, _frame: object) -> None:
+    def _set(self, limit: float) -> None:
+        if not self.works:
+            return
+        former = getattr(signal.signal(signal.SIGALRM, self._ring), "__self__", None)
+        if isinstance(former, Alarm) and former is not self:
+            former.lost()
+        seconds = max(SHORTEST, limit - monotonic())
+        self._rings = limit
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def _ring(self, _signal: int, frame: FrameType | None) -> None:
         self._rings = None
         if not self._limits:
             return
         limit = min(self._limits)
-        if limit <= monotonic():
+        if limit > monotonic():
+            self._set(limit)
+        elif frame is not None and frame.f_code in _BOOKKEEPING:
+            self._set(monotonic() + SHORTEST)
+        else:
+            self._set(monotonic() + AGAIN)
             raise Interrupted("the time for this work is over")
-        self._set(limit)
+
+
+_BOOKKEEPING = frozenset({Alarm.arm.__code__, Alarm.disarm.__code__})
+"""Not interrupted, since a limit that was not taken back would cut off whatever runs later."""

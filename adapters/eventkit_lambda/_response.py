@@ -24,7 +24,7 @@ class InvocationFailed(EventkitError):  # noqa: N818 - says what happened; nothi
     """The whole invocation is to be retried by Lambda, or to go to its on-failure destination."""
 
 
-def respond(records: Sequence[Raw], outcomes: Sequence[Outcome]) -> Response | None:
+def respond(records: Sequence[Raw], outcomes: Sequence[Outcome]) -> Response:
     """The response for records and their outcomes. Raises `InvocationFailed` where the whole must fail."""
     if all_done(outcomes):
         return {"batchItemFailures": []}
@@ -45,8 +45,8 @@ def all_done(outcomes: Sequence[Outcome]) -> bool:
 
 def _failed(first: Outcome, failures: int, records: int) -> InvocationFailed:
     match first:
-        case Reject(reason):
-            what, cause = f"rejected: {reason}", first.error
+        case (Reject() as reject) | Retry(_, Reject() as reject):
+            what, cause = f"rejected: {reject.reason}", reject.error
         case Retry(_, error) if error is not None:
             what, cause = f"to be retried after {type(error).__qualname__}", error
         case _:

@@ -1,16 +1,13 @@
-"""The function that Lambda calls.
-
-asyncio is imported only when it is needed, since it costs 40 ms of a cold start.
-"""
+"""The function that Lambda calls."""
 
 import logging
 import os
 import random
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Protocol
 
 from eventkit import App, Names
 from eventkit._json import is_object
@@ -22,17 +19,15 @@ from eventkit.dispatch import Wiring, open_dispatcher
 from eventkit.errors import EventkitError
 from eventkit.events._base import text_or_none
 from eventkit.execution import Environment
+from eventkit.inject import Injector
 from eventkit.outcomes import DONE, Interrupted, Outcome, Reject, Retry
 from eventkit_lambda._alarm import Alarm
+from eventkit_lambda._loop import KeptLoop, run_at_once
 from eventkit_lambda._queues import LazyBackend, Queues
 from eventkit_lambda._response import Response, all_done, respond
 
-if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
-
 __all__ = ["LambdaContext", "LambdaHandler"]
 
-T = TypeVar("T")
 log = logging.getLogger("eventkit")
 
 MARGIN = 0.5
@@ -69,16 +64,21 @@ class LambdaHandler:
         self._margin = margin
         self._stack = AsyncExitStack()
         self._alarm = Alarm()
-        self._loop: AbstractEventLoop | None = None
+        self._loop = KeptLoop()
+        self._busy = self._terminated = self._closed = False
         self._queues = LazyBackend(backend, self._stack) if isinstance(backend, str) else backend
         wiring = Wiring(names or Names.from_environ(app.name, os.environ), self._queues)
         environment = Environment(self._alarm, monotonic, random.random)
-        opening = open_dispatcher(app, environment, wiring)
-        self._dispatcher = self._run(self._stack.enter_async_context(opening))
+        opening = self._stack.enter_async_context(open_dispatcher(app, environment, wiring))
+        try:
+            self._dispatcher = self._loop.run(opening) if _may_wait(app, wiring) else run_at_once(opening)
+        except BaseException:
+            self._loop.close()
+            raise
         if self._alarm.works:
             signal.signal(signal.SIGTERM, self._terminate)
 
-    def __call__(self, event: object, context: LambdaContext | None = None) -> Response | None:
+    def __call__(self, event: object, context: LambdaContext | None = None) -> Response:
         """Handle one invocation, and say what Lambda is to deliver again.
 
         Raises `DecodeError` for an event of a kind that eventkit does not know, and `InvocationFailed` where Lambda
@@ -87,29 +87,42 @@ class LambdaHandler:
         """
         records = records_of(event)
         ordering = ordering_of(records)
-        seconds = None if context is None else context.get_remaining_time_in_millis() / 1000 - self._margin
-        outcomes = self._outcomes(records, ordering, seconds)
-        if not all_done(outcomes):
-            outcomes = self._run(self._settled(records, outcomes))
+        end = None if context is None else monotonic() + context.get_remaining_time_in_millis() / 1000
+        self._busy = True
+        try:
+            outcomes = self._outcomes(records, ordering, end)
+            if not all_done(outcomes):
+                self._settle(records, outcomes, end)
+        finally:
+            self._busy = False
+            if self._terminated:
+                self.close()
         return respond(records, outcomes)
 
     def close(self) -> None:
         """End the app's lifespan and close what was opened."""
-        self._run(self._stack.aclose())
-        if self._loop is not None:
+        if self._closed:
+            return
+        self._closed = True
+        closing = self._stack.aclose()
+        try:
+            self._loop.run(closing) if self._loop.exists else run_at_once(closing)
+        finally:
             self._loop.close()
 
-    def _outcomes(self, records: Sequence[Raw], ordering: Ordering, seconds: float | None) -> list[Outcome]:
-        if seconds is None:
+    def _outcomes(self, records: Sequence[Raw], ordering: Ordering, end: float | None) -> list[Outcome]:
+        if end is None:
             return self._handled(records, ordering, None)
-        inline = self._dispatcher.inline
-        self._alarm.arm(seconds if inline else seconds + self._margin / 2)  # the loop cancels first, if it can
+        deadline = Deadline(end - self._margin, monotonic)
+        grace = 0 if self._dispatcher.inline else self._margin / 2  # the loop cancels first, if it can
         try:
-            return self._handled(records, ordering, Deadline(monotonic() + seconds, monotonic))
+            self._alarm.arm(end - self._margin + grace - monotonic())
+            try:
+                return self._handled(records, ordering, deadline)
+            finally:
+                self._alarm.disarm()
         except Interrupted as cut:  # not in a handler, so nobody knows how far it came
             return [Retry(error=cut)] * len(records)
-        finally:
-            self._alarm.disarm()
 
     def _handled(self, records: Sequence[Raw], ordering: Ordering, deadline: Deadline | None) -> list[Outcome]:
         ordered = ordering is not Ordering.NONE
@@ -119,55 +132,81 @@ class LambdaHandler:
         from eventkit.concurrency import handle_batch
 
         handle_on_loop = self._handle if ordered else self._dispatcher.handle
-        return self._run(handle_batch(records, ordering, handle_on_loop, self._dispatcher.concurrency, deadline))
+        return self._loop.run(handle_batch(records, ordering, handle_on_loop, self._dispatcher.concurrency, deadline))
 
     def _handle_inline(self, record: Raw, deadline: Deadline | None) -> Outcome:
         """Where records keep an order, a rejected one must be out of the way before the next is handled."""
-        return self._run(self._parked(record, self._dispatcher.handle_inline(record, deadline)))
+        outcome = self._dispatcher.handle_inline(record, deadline)
+        return self._loop.run(self._parked(record, outcome)) if isinstance(outcome, Reject) else outcome
 
     async def _handle(self, record: Raw, deadline: Deadline | None) -> Outcome:
-        return await self._parked(record, await self._dispatcher.handle(record, deadline))
+        outcome = await self._dispatcher.handle(record, deadline)
+        return await self._parked(record, outcome) if isinstance(outcome, Reject) else outcome
 
-    async def _parked(self, record: Raw, outcome: Outcome) -> Outcome:
+    def _settle(self, records: Sequence[Raw], outcomes: list[Outcome], end: float | None) -> None:
+        """Have rejected messages kept, and retried ones come back when they should, as far as there is time."""
+        if not any(map(_queue_of, records)):
+            return
+        if end is None:
+            self._loop.run(self._settled(records, outcomes))
+            return
+        try:
+            self._alarm.arm(end - self._margin / 4 - monotonic())
+            try:
+                self._loop.run(self._settled(records, outcomes))
+            finally:
+                self._alarm.disarm()
+        except Interrupted:
+            log.warning("batch.not_settled", extra={"records": len(records)})
+
+    async def _settled(self, records: Sequence[Raw], outcomes: list[Outcome]) -> None:
+        delays: dict[str, list[tuple[Raw, float]]] = {}
+        for position, record in enumerate(records):
+            queue, outcome = _queue_of(record), outcomes[position]
+            if queue is not None and isinstance(outcome, Reject):
+                outcomes[position] = outcome = await self._parked(record, outcome)
+            if queue is not None and isinstance(outcome, Retry) and outcome.after is not None:
+                delays.setdefault(queue, []).append((record, outcome.after))
+        for queue, entries in delays.items():
+            await self._delay(queue, entries)
+
+    async def _delay(self, queue: str, entries: Sequence[tuple[Raw, float]]) -> None:
+        """A message that cannot be delayed comes back after the queue's visibility timeout."""
+        try:
+            failed = await self._queues.extend(queue, entries)
+        except EventkitError as error:
+            log.warning("retry.not_delayed", extra={"queue": queue, "records": len(entries), "error": str(error)})
+        else:
+            if failed:
+                log.warning("retry.not_delayed", extra={"queue": queue, "records": len(failed)})
+
+    async def _parked(self, record: Raw, reject: Reject) -> Outcome:
         """A rejected message is done once the dead-letter queue has it, and otherwise to be retried."""
         queue = _queue_of(record)
-        if queue is None or not isinstance(outcome, Reject):
-            return outcome
+        if queue is None:
+            return Retry(error=reject)
         try:
-            await self._queues.park(queue, record, outcome)
+            await self._queues.park(queue, record, reject)
         except EventkitError as error:
             log.error(  # noqa: TRY400 - a trace could repeat a payload
                 "reject.not_kept", extra={"id": record.get("messageId"), "error": str(error)}
             )
-            return Retry(error=outcome)
+            return Retry(error=reject)
         return DONE
 
-    async def _settled(self, records: Sequence[Raw], outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """The outcomes once rejected messages are kept, and retried ones come back when they should."""
-        settled = [await self._parked(record, outcome) for record, outcome in zip(records, outcomes, strict=True)]
-        delays: dict[str, list[tuple[Raw, float]]] = {}
-        for record, outcome in zip(records, settled, strict=True):
-            queue = _queue_of(record)
-            if isinstance(outcome, Retry) and outcome.after is not None and queue is not None:
-                delays.setdefault(queue, []).append((record, outcome.after))
-        for queue, entries in delays.items():
-            try:
-                await self._queues.extend(queue, entries)
-            except EventkitError as error:
-                log.warning("retry.not_delayed", extra={"queue": queue, "error": str(error)})
-        return settled
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine: as a plain call if it never waits, else on the event loop that is kept for good."""
-        if self._loop is None:
-            import asyncio
-
-            self._loop = asyncio.new_event_loop()
-        return self._loop.run_until_complete(work)
-
     def _terminate(self, _signal: int, _frame: object) -> None:
-        self.close()
-        raise SystemExit(0)
+        """Close at once between invocations; during one, when it is over, so that its response still gets out."""
+        self._terminated = True
+        if not self._busy:
+            self.close()
+            raise SystemExit(0)
+
+
+def _may_wait(app: App, wiring: Wiring) -> bool:
+    """Whether opening the app takes an event loop."""
+    injector = Injector({}, wiring.sender)
+    routes = (*app.routes(), *([app.fallback] if app.fallback else []))
+    return app.lifespan is not None or any(injector.is_async(route.signature) for route in routes)
 
 
 def _queue_of(record: Raw) -> str | None:
