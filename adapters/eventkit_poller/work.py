@@ -167,7 +167,7 @@ class Work:
         try:
             await self._working.backend.park(self._queue, record, reject)
         except BackendError as error:
-            log.error("reject.unparked", extra={"queue": self._queue, "reason": reject.reason, "error": str(error)})  # noqa: TRY400 - the cause may hold a payload
+            log.error("reject.not_kept", extra={"queue": self._queue, "reason": reject.reason, "error": str(error)})  # noqa: TRY400 - the cause may hold a payload
             return self._later(record, error)
         return reject
 

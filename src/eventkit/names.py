@@ -53,13 +53,20 @@ class Names(Value):
                 via[name] = _queue(variable, value)
         return cls(app, physical, via)
 
-    def with_via(self, carriers: Iterable[str]) -> "Names":
-        """The same names with carriers as the command line gives them: `photos=sqs:media-events`."""
+    def with_via(self, carriers: Iterable[str], resources: Iterable[Resource] | None = None) -> "Names":
+        """The same names with carriers as the command line gives them: `photos=sqs:media-events`.
+
+        `resources` are those that the app takes events of. Where they are given, a carrier for none of its buckets
+        and topics is a mistake. Raises `ConfigurationError` for that, and for a carrier that is no queue.
+        """
         via = dict(self.via)
+        carried = None if resources is None else {one.name for one in resources if isinstance(one, Bucket | Topic)}
         for carrier in carriers:
             name, separator, queue = carrier.partition("=")
             if not separator:
                 raise ConfigurationError(f"--via {carrier!r}: write RESOURCE=sqs:QUEUE, for instance photos=sqs:media")
+            if carried is not None and _variable(name) not in map(_variable, carried):
+                raise ConfigurationError(f"--via {name}: the app takes no events of {_not_carried(name, carried)}")
             via[_variable(name)] = _queue(f"--via {name}", queue)
         return Names(self.app, self.physical, via)
 
@@ -96,6 +103,16 @@ def name_in(address: str) -> str:
 
 def _variable(name: str) -> str:
     return re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
+def _not_carried(name: str, carried: Iterable[str]) -> str:
+    """What is wrong with a name that is none of those."""
+    from difflib import get_close_matches  # needed for a mistake alone, and no cold start should pay for it
+
+    known = sorted(carried)
+    close = get_close_matches(name.lower(), known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(map(repr, known)) or 'none'}"
+    return f"a bucket or topic {name!r}; {hint}"
 
 
 def _queue(where: str, value: str) -> str:

@@ -172,3 +172,31 @@ def test_an_arn_tells_the_resources_name(text: str, name: str | None) -> None:
     found = parse_arn(text)
 
     assert (found.name if found else None) == name
+
+
+@pytest.mark.parametrize(
+    ("carrier", "hint"),
+    [
+        ("fotos=sqs:media", "'fotos'; did you mean 'photos'"),
+        ("PHOTO=sqs:media", "did you mean 'photos'"),
+        ("todos=sqs:media", "'todos'; it has 'photos', 'posts'"),
+        ("thumb-nails=sqs:media", "it has 'photos', 'posts'"),
+    ],
+)
+def test_a_carrier_for_what_the_app_does_not_take_is_a_mistake(carrier: str, hint: str) -> None:
+    with pytest.raises(ConfigurationError, match=hint):
+        Names("app").with_via([carrier], [jobs, posts, photos, todos])
+
+
+def test_a_carrier_for_what_the_app_takes_is_none_and_the_environment_may_name_more() -> None:
+    names = Names.from_environ("app", {"EVENTKIT_VIA_SOMEBODY_ELSES": "sqs:theirs"})
+
+    changed = names.with_via(["Photos=sqs:media"], [photos, jobs])
+
+    assert changed.carrier(photos) == "media"
+    assert changed.via["SOMEBODY_ELSES"] == "theirs"
+
+
+def test_an_app_without_buckets_and_topics_has_nothing_to_carry() -> None:
+    with pytest.raises(ConfigurationError, match="it has none"):
+        Names("app").with_via(["photos=sqs:media"], [jobs])

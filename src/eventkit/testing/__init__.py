@@ -1,8 +1,9 @@
-"""What tests of an app or of a backend need: events as AWS delivers them, and a clock that a test moves.
+"""What tests of an app or of a backend need: the app itself, events as AWS delivers them, a clock that a test moves.
 
 `eventkit.testing.backends` holds the suite that a backend proves itself with; it alone needs pytest.
 """
 
+from eventkit.testing.app import RANDOM, Published, TestApp
 from eventkit.testing.clock import VirtualClock
 from eventkit.testing.events import (
     dynamodb_event,
@@ -19,6 +20,9 @@ from eventkit.testing.events import (
 )
 
 __all__ = [
+    "RANDOM",
+    "Published",
+    "TestApp",
     "VirtualClock",
     "dynamodb_event",
     "eventbridge_s3",

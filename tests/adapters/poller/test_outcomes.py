@@ -114,7 +114,7 @@ async def test_without_a_dead_letter_queue_a_rejected_record_is_retried_and_not_
         await until(lambda: service.memory.depth("jobs") == 0)
 
     assert poller.summary == Summary(received=3, done=1, retried=2)
-    assert [record.message for record in caplog.records].count("reject.unparked") == 2
+    assert [record.message for record in caplog.records].count("reject.not_kept") == 2
     assert "a secret" not in caplog.text
 
 
@@ -278,6 +278,6 @@ async def test_neither_payloads_nor_receipt_handles_are_logged(caplog: pytest.Lo
         await until(lambda: service.memory.depth("jobs") == 0)
 
     facts = str([vars(record) for record in caplog.records])
-    assert "reject.unparked" in facts
+    assert "reject.not_kept" in facts
     assert "canary" not in facts
     assert "#1" not in facts  # how the memory backend's receipt handles end

@@ -1,0 +1,280 @@
+"""The command as a process: signals, exit codes, colours, and nothing left behind."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from eventkit_local.emulator import Emulator, start_emulator
+from tests.adapters.local.clients import client
+from tests.adapters.local.processes import eventually, is_running
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them")
+
+EVENTKIT = [sys.executable, "-c", "from eventkit_cli import main; main()"]
+
+
+class Child:
+    """A running command whose lines are collected as they come."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        self.out: list[str] = []
+        self.err: list[str] = []
+        for stream, lines in ((process.stdout, self.out), (process.stderr, self.err)):
+            assert stream is not None
+            threading.Thread(target=self._collect, args=(stream, lines), daemon=True).start()
+
+    def saw(self, pattern: str) -> bool:
+        return eventually(lambda: any(re.search(pattern, line) for line in [*self.out, *self.err]), 30)
+
+    def line(self, pattern: str) -> str:
+        assert self.saw(pattern), [*self.out, *self.err]
+        return next(line for line in [*self.out, *self.err] if re.search(pattern, line))
+
+    def stop(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+    @staticmethod
+    def _collect(stream: IO[str], lines: list[str]) -> None:
+        lines.extend(iter(stream.readline, ""))
+
+
+@contextmanager
+def running(environ: dict[str, str], *arguments: str) -> Generator[Child]:
+    with subprocess.Popen(
+        [*EVENTKIT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ
+    ) as process:
+        try:
+            yield Child(process)
+        finally:
+            process.kill()
+
+
+def on_a_terminal(environ: dict[str, str], *arguments: str) -> str:
+    """What a command writes to a terminal."""
+    master, slave = pty.openpty()
+    with subprocess.Popen([*EVENTKIT, *arguments], stdout=slave, stderr=slave, stdin=slave, env=environ) as process:
+        os.close(slave)
+        written = b""
+        try:
+            while chunk := os.read(master, 4096):
+                written += chunk
+        except OSError:  # Linux says so when nobody has the other end any more
+            pass
+        process.wait(30)
+    os.close(master)
+    return written.decode()
+
+
+def test_colours_are_for_terminals_and_obey_no_color(environ: dict[str, str]) -> None:
+    environ = {**environ, "TERM": "xterm"}
+    arguments = ("routes", "blog.app:nothing")
+
+    assert "\x1b[1;31meventkit: " in on_a_terminal(environ, *arguments)
+    assert "\x1b" not in on_a_terminal({**environ, "NO_COLOR": "1"}, *arguments)
+    assert "\x1b" not in on_a_terminal({**environ, "TERM": "dumb"}, *arguments)
+    done = subprocess.run([*EVENTKIT, *arguments], capture_output=True, text=True, env=environ, check=False)
+    assert "\x1b" not in done.stdout + done.stderr
+    assert done.returncode == 2
+
+
+def test_help_has_no_colours_elsewhere(environ: dict[str, str]) -> None:
+    done = subprocess.run([*EVENTKIT, "--help"], capture_output=True, text=True, env=environ, check=True)
+
+    assert "\x1b" not in done.stdout
+
+
+def test_a_terminal_that_knows_no_arrows_gets_question_marks(environ: dict[str, str], folder: Path) -> None:
+    environ |= {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    command = [*EVENTKIT, "routes", "other:app"]
+    (folder / "other.py").write_text(
+        "from eventkit import *\napp = App('x')\n"
+        "@app.on(Bucket('b').created(prefix='ü'))\ndef plan(photo: ObjectCreated) -> None: ...\n"
+    )
+
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, check=True)
+
+    assert "the key has prefix '?'" in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_run_polls_until_a_signal_and_sums_up(environ: dict[str, str], number: signal.Signals) -> None:
+    queues = "memory://?queue=jobs:jobs-dlq&queue=blog-photos:p-dlq&queue=blog-posts:t-dlq"
+
+    with running(environ, "run", "blog.app:app", "--backend", queues, "--wait", "1") as child:
+        started = json.loads(child.line("poller.started"))
+        code = child.stop(number)
+
+    assert started["app"] == "blog"
+    assert code == 0
+    assert child.saw("blog has stopped. It received no records.")
+    assert child.saw('"event": "poller.stopped"')
+
+
+def test_run_shows_its_log_to_people_where_that_is_asked_for(environ: dict[str, str]) -> None:
+    queues = "memory://?queue=jobs:jobs-dlq&queue=blog-photos:p-dlq&queue=blog-posts:t-dlq"
+    arguments = ("--backend", queues, "--wait", "1", "--log-format", "text")
+
+    with running(environ, "run", "blog.app:app", *arguments) as child:
+        assert child.saw(r"\d\d:\d\d:\d\d  info     poller\.started  app=blog")
+        child.stop(signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with start_emulator() as emulator:
+        yield emulator
+
+
+def endpoint(child: Child) -> str:
+    return child.line(r"^AWS at ").split()[-1]
+
+
+def put(url: str, key: str) -> None:
+    """Put an object by another process, as the command suggests."""
+    program = f"import boto3; boto3.client('s3').put_object(Bucket='photos', Key={key!r}, Body=b'abc')"
+    subprocess.run([sys.executable, "-c", program], env={**os.environ, "AWS_ENDPOINT_URL": url}, check=True)
+
+
+def in_queues(url: str) -> set[tuple[str, str]]:
+    """How many messages are left in each queue, and in flight."""
+    sqs = client("sqs", url)
+    found = [
+        sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+        for queue in sqs.list_queues()["QueueUrls"]
+    ]
+    return {(one["ApproximateNumberOfMessages"], one["ApproximateNumberOfMessagesNotVisible"]) for one in found}
+
+
+def test_dev_shows_a_delivery_and_leaves_nothing_behind(environ: dict[str, str]) -> None:
+    with running(environ, "dev", "blog.app:app") as child:
+        url = endpoint(child)
+        assert child.saw("Deliveries, until Ctrl-C:")
+        emulators = children_of(child.process.pid)
+        put(url, "uploads/a b.jpg")
+        delivery = child.line("plan  ")
+        assert child.saw("make  done")
+        assert child.saw("tell  done")
+        code = child.stop(signal.SIGINT)
+
+    assert re.search(
+        r"^\d\d:\d\d:\d\d  plan  done  \(\d+ ms, attempt 1\)  "
+        r"sqs:blog-photos → sns:blog-photos → s3:photos uploads/a b\.jpg$",
+        delivery,
+    )
+    assert code == 0
+    assert child.saw(r"blog has stopped. It received 4 records: 4 done\.")
+    assert child.saw("table 'todos': its stream is not polled yet")
+    assert child.err == []
+    assert emulators or sys.platform != "linux"
+    assert eventually(lambda: not any(map(is_running, emulators)))
+
+
+def children_of(pid: int) -> set[int]:
+    """The processes that a process has started; none where there is no /proc."""
+    stats = {int(entry.name): entry / "stat" for entry in Path("/proc").glob("[0-9]*")}
+    found: set[int] = set()
+    for child, stat in stats.items():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.add(child)
+    return found
+
+
+def test_dev_uses_an_emulator_that_runs_and_leaves_nothing_in_flight(
+    environ: dict[str, str], emulator: Emulator
+) -> None:
+    with running({**environ, "AWS_ENDPOINT_URL": emulator.endpoint_url}, "dev", "blog.app:app") as child:
+        assert endpoint(child) == emulator.endpoint_url
+        assert child.saw("Deliveries")
+        put(emulator.endpoint_url, "uploads/a.jpg")
+        assert child.saw("tell  done")
+        code = child.stop(signal.SIGTERM)
+
+    assert code == 0
+    assert in_queues(emulator.endpoint_url) == {("0", "0")}
+
+
+def test_dev_ends_by_itself_after_so_many_seconds(environ: dict[str, str]) -> None:
+    with running(environ, "dev", "blog.app:app", "--seconds", "0.5") as child:
+        assert child.process.wait(30) == 0
+
+    assert child.saw("blog has stopped")
+
+
+def test_dev_suggests_a_command_that_works(environ: dict[str, str]) -> None:
+    with running(environ, "dev", "blog.app:app") as child:
+        suggestion = child.line("import boto3")
+        subprocess.run(suggestion, shell=True, check=True, env=environ)  # noqa: S602 - what a person would do
+
+        assert child.saw("make  done")
+        child.stop(signal.SIGINT)
+
+    assert "uploads/example.jpg" in suggestion
+
+
+@pytest.mark.parametrize(
+    ("endpoint_url", "code", "sentence"),
+    [
+        ("http://emulator.example:4566", 2, "pass --provision if that is what you want"),
+        ("http://127.0.0.1:9", 3, "the service could not be reached"),
+    ],
+)
+def test_dev_says_why_it_cannot(environ: dict[str, str], endpoint_url: str, code: int, sentence: str) -> None:
+    done = subprocess.run(
+        [*EVENTKIT, "dev", "blog.app:app"],
+        capture_output=True,
+        text=True,
+        env={**environ, "AWS_ENDPOINT_URL": endpoint_url},
+        check=False,
+    )
+
+    assert done.returncode == code
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_dev_looks_for_the_module_before_it_starts_anything(environ: dict[str, str]) -> None:
+    done = subprocess.run([*EVENTKIT, "dev", "blgo.app:app"], capture_output=True, text=True, env=environ, check=False)
+
+    assert done.returncode == 2
+    assert "did you mean 'blog'?" in done.stderr
+    assert done.stdout == ""
+
+
+def test_clients_that_a_module_makes_on_import_reach_the_emulator(environ: dict[str, str], folder: Path) -> None:
+    source = (folder / "blog" / "app.py").read_text()
+    eager = "import boto3\nprint('import', boto3.client('s3').meta.endpoint_url)\n"
+    (folder / "blog" / "app.py").write_text(eager + source)
+
+    with running(environ, "dev", "blog.app:app", "--seconds", "0.5") as child:
+        child.process.wait(30)
+
+    assert child.line("^import ").split()[1] == endpoint(child)
+
+
+def test_dev_with_an_account_makes_nothing_unless_it_is_told_to(environ: dict[str, str], emulator: Emulator) -> None:
+    emulator.reset()
+    environ |= emulator.environ
+    sqs = client("sqs", emulator.endpoint_url)
+
+    dev = [*EVENTKIT, "dev", "blog.app:app", "--aws", "--seconds", "0.5"]
+    subprocess.run(dev, env=environ, check=True)
+
+    assert not sqs.list_queues().get("QueueUrls")
+
+    subprocess.run([*dev, "--provision"], env=environ, check=True)
+
+    assert len(sqs.list_queues()["QueueUrls"]) == 6

@@ -1,0 +1,200 @@
+"""A session runs an app with everything that it needs, where it should, and leaves nothing behind."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+
+import pytest
+from pydantic import BaseModel
+
+from eventkit import App, Bucket, ConfigurationError, Done, Inserted, ObjectCreated, Queue, Reject, Table, Topic
+from eventkit_local.dev import Aws, account, dev_session, local_aws
+from eventkit_local.emulator import Emulator, start_emulator
+from eventkit_local.watch import Seen
+from tests.adapters.local.clients import client
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="the emulator runs on Linux and macOS")
+
+
+class Job(BaseModel):
+    id: int
+
+
+photos = Bucket("photos")
+jobs = Queue[Job]("jobs")
+posts = Topic[Job]("posts")
+
+
+def blog() -> App:
+    app = App("blog")
+
+    @app.on(photos.created(prefix="uploads/"), to=jobs, name="plan")
+    async def plan(photo: ObjectCreated) -> Job:
+        return Job(id=photo.size or 0)
+
+    @app.on(jobs, to=posts, name="make")
+    def make(job: Job) -> Job:
+        if job.id > 3:
+            raise Reject("too big")
+        return job
+
+    @app.on(posts, name="tell")
+    async def tell(job: Job) -> None: ...
+
+    @app.on(Table[Job]("todos").inserted(), name="welcome")
+    def welcome(change: Inserted[Job]) -> None: ...
+
+    return app
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with start_emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def aws(emulator: Emulator) -> Aws:
+    emulator.reset()
+    return Aws(emulator.endpoint_url, emulator.environ)
+
+
+class Witness:
+    """Waits for handlers to have been seen."""
+
+    def __init__(self) -> None:
+        self.seen: list[Seen] = []
+        self._changed = asyncio.Event()
+
+    def __call__(self, seen: Seen) -> None:
+        self.seen.append(seen)
+        self._changed.set()
+
+    async def saw(self, handler: str) -> Seen:
+        async with asyncio.timeout(20):
+            while True:
+                for seen in self.seen:
+                    if seen.handler == handler:
+                        return seen
+                self._changed.clear()
+                await self._changed.wait()
+
+
+def left_over(aws: Aws, queue: str) -> tuple[int, int]:
+    """How many messages are in a queue, and how many in flight."""
+    sqs = client("sqs", aws.endpoint_url)
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return int(found["ApproximateNumberOfMessages"]), int(found["ApproximateNumberOfMessagesNotVisible"])
+
+
+async def test_an_object_goes_through_every_handler_and_leaves_nothing_in_flight(aws: Aws) -> None:
+    witness = Witness()
+
+    async with dev_session(blog(), aws=aws, observe=witness) as session, session.polling():
+        s3 = client("s3", aws.endpoint_url)
+        await asyncio.to_thread(s3.put_object, Bucket="photos", Key="uploads/a.jpg", Body=b"abc")
+        seen = [await witness.saw(name) for name in ("plan", "make", "tell")]
+
+    assert [one.outcome for one in seen] == [Done(), Done(), Done()]
+    assert seen[0].path == ("sqs:blog-photos", "sns:blog-photos", "s3:photos")
+    assert seen[2].path == ("sqs:blog-posts", "sns:posts")
+    assert [left_over(aws, queue.name) for queue in session.plan.queues] == [(0, 0)] * 3
+
+
+async def test_what_is_rejected_is_in_the_dead_letter_queue(aws: Aws) -> None:
+    witness = Witness()
+
+    async with dev_session(blog(), aws=aws, observe=witness) as session, session.polling():
+        s3 = client("s3", aws.endpoint_url)
+        await asyncio.to_thread(s3.put_object, Bucket="photos", Key="uploads/a.jpg", Body=b"abcd")
+        seen = await witness.saw("make")
+
+    assert seen.outcome == Reject("too big")
+    assert left_over(aws, "jobs-dlq") == (1, 0)
+    assert left_over(aws, "jobs") == (0, 0)
+
+
+async def test_a_session_says_what_it_made_and_what_it_cannot_poll(aws: Aws) -> None:
+    lines: list[str] = []
+
+    async with dev_session(blog(), aws=aws, progress=lines.append) as session:
+        assert session.aws is aws
+        assert [queue.name for queue in session.plan.queues] == ["blog-photos", "jobs", "blog-posts"]
+        assert [str(resource) for resource in session.poller.plan.unsupported] == ["table 'todos'"]
+
+    assert lines[0] == "bucket photos → topic blog-photos → queue blog-photos"
+
+
+async def test_a_block_that_fails_stops_the_poller_and_raises_its_own_error(aws: Aws) -> None:
+    async with dev_session(blog(), aws=aws) as session:
+        with pytest.raises(KeyError, match="mine"):
+            async with session.polling():
+                raise KeyError("mine")
+
+
+async def test_an_app_that_nothing_can_be_polled_for_is_refused(aws: Aws) -> None:
+    app = App("blog")
+
+    @app.on(Table[Job]("todos").inserted())
+    def welcome(change: Inserted[Job]) -> None: ...
+
+    with pytest.raises(ConfigurationError, match="stream of table 'todos'"):
+        async with dev_session(app, aws=aws):
+            pass
+
+
+async def test_nothing_is_made_where_that_is_not_wanted(aws: Aws) -> None:
+    async with dev_session(blog(), aws=aws, provisioned=False):
+        assert not client("sqs", aws.endpoint_url).list_queues().get("QueueUrls")
+
+
+async def test_what_is_not_this_machine_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="--provision"):
+        async with dev_session(blog(), aws=Aws("http://emulator.example:4566")):
+            pass
+
+
+def test_an_emulator_is_where_the_environment_points_and_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://elsewhere.example")
+    before = dict(os.environ)
+
+    with local_aws() as aws:
+        inside = dict(os.environ)
+        assert not client("sqs").list_queues().get("QueueUrls")
+
+    assert inside["AWS_ENDPOINT_URL"] == aws.endpoint_url
+    assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL_S3"} & inside.keys()
+    assert dict(os.environ) == before
+    assert aws.backend_url.startswith("sqs://?endpoint=http%3A%2F%2F127.0.0.1%3A")
+
+
+def test_an_emulator_that_runs_already_is_used(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.endpoint_url)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+
+    with local_aws() as aws:
+        assert aws.endpoint_url == emulator.endpoint_url
+        assert os.environ["AWS_ACCESS_KEY_ID"] == "test"
+
+    assert "AWS_ACCESS_KEY_ID" not in os.environ
+
+
+def test_an_endpoint_that_is_not_this_machine_must_be_permitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://emulator.example:4566")
+
+    with pytest.raises(ConfigurationError, match="--provision"), local_aws():
+        pass
+
+    with local_aws(anywhere=True) as aws:
+        assert aws.target.anywhere
+
+
+def test_the_account_is_what_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert account().backend_url == "sqs://"
+    assert not account().target.anywhere
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://emulator.example:4566")
+
+    assert account(anywhere=True) == Aws("http://emulator.example:4566", anywhere=True)
