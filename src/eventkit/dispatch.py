@@ -22,13 +22,13 @@ from eventkit.names import Names
 from eventkit.outcomes import DONE, Outcome, Reject, combine
 from eventkit.publish import Publisher, Sender
 from eventkit.resources import Destination, Resource
-from eventkit.routing import Candidate, RoutingTable
+from eventkit.routing import Candidate, Entry, RoutingTable
 from eventkit.sources import SKIPPED, Selector
 from eventkit.values import Value
 
 __all__ = ["Dispatcher", "Wiring", "open_dispatcher"]
 
-log = logging.getLogger("eventkit")
+log: logging.Logger = logging.getLogger("eventkit")
 
 REJECTED_UNMATCHED = frozenset({"sqs", "sns"})
 """Services whose unmatched events are rejected: a message was meant for somebody, a notification need not be."""
@@ -61,13 +61,13 @@ class Dispatcher:
     def __init__(self, executions: Sequence[Execution], fallback: Execution | None, names: Names) -> None:
         entries = [(selector, run) for run in executions for selector in run.route.source.selectors]
         everything = [*executions, *([fallback] if fallback else [])]
-        self.inline = all(run.inline for run in everything)
+        self.inline: bool = all(run.inline for run in everything)
         """Whether every handler can be called without an event loop."""
-        self.concurrency = max((run.route.options.concurrency or 1 for run in everything), default=1)
+        self.concurrency: int = max((run.route.options.concurrency or 1 for run in everything), default=1)
         """How many deliveries the app asks to run at once."""
-        inline = [(selector, run.call_inline(selector)) for selector, run in entries]
-        on_loop = [(selector, run.call_on_loop(selector)) for selector, run in entries]
-        self.passed_over = Counter[str]()
+        inline = [Entry(selector, run.route.name, run.call_inline(selector)) for selector, run in entries]
+        on_loop = [Entry(selector, run.route.name, run.call_on_loop(selector)) for selector, run in entries]
+        self.passed_over: Counter[str] = Counter()
         """How many events nobody took and nobody misses: `test` events of S3, and `ignored` notifications."""
         otherwise = fallback.call_inline(_UNMATCHED) if fallback else None
         otherwise_on_loop = fallback.call_on_loop(_UNMATCHED) if fallback else None
@@ -124,13 +124,17 @@ def _of_own_message(known: Mapping[object, T], record: Raw) -> T | None:
 
 def _all_inline(otherwise: Deliver, candidates: Sequence[Candidate[Call]]) -> Deliver:
     """One call for all that take an event of one kind from one origin, and `otherwise` where none does."""
-    calls = [_on_condition(candidate) for candidate in candidates]
-    if len(calls) == 1 and candidates[0].is_certain:
-        return cast("Deliver", calls[0])
+    calls = [(candidate.route, _on_condition(candidate)) for candidate in candidates]
+    if len(candidates) == 1 and candidates[0].is_certain:
+        return cast("Deliver", candidates[0].target)
 
     def deliver(event: AwsEvent, deadline: Deadline | None) -> Outcome:
-        outcome = calls[0](event, deadline) if len(calls) == 1 else combined([call(event, deadline) for call in calls])
-        return otherwise(event, deadline) if outcome is None else outcome
+        outcomes: dict[str, Outcome] = {}
+        for route, call in calls:
+            outcome = None if route in outcomes else call(event, deadline)
+            if outcome is not None:
+                outcomes[route] = outcome
+        return combine(outcomes.values()) if outcomes else otherwise(event, deadline)
 
     return deliver
 
@@ -157,25 +161,20 @@ def _all_on_loop(otherwise: DeliverOnLoop, candidates: Sequence[Candidate[CallOn
         return cast("DeliverOnLoop", candidates[0].target)
 
     async def deliver(event: AwsEvent, deadline: Deadline | None) -> Outcome:
-        outcomes: list[Outcome | None] = []
-        for condition, call, _ in candidates:
+        outcomes: dict[str, Outcome] = {}
+        for condition, route, call, _ in candidates:
             try:
-                if condition is not None and not condition(event):
+                if route in outcomes or (condition is not None and not condition(event)):
                     continue
             except DecodeError as error:  # the condition looks at something that is not valid
-                outcomes.append(_undecodable(error))
-            else:
-                outcomes.append(await call(event, deadline))
-        outcome = combined(outcomes)
-        return await otherwise(event, deadline) if outcome is None else outcome
+                outcomes[route] = _undecodable(error)
+                continue
+            outcome = await call(event, deadline)
+            if outcome is not None:
+                outcomes[route] = outcome
+        return combine(outcomes.values()) if outcomes else await otherwise(event, deadline)
 
     return deliver
-
-
-def combined(outcomes: Sequence[Outcome | None]) -> Outcome | None:
-    """One outcome of those that there are; None where nobody took the event."""
-    found = [outcome for outcome in outcomes if outcome is not None]
-    return found[0] if len(found) == 1 else combine(found) if found else None
 
 
 def _unmatched(event: AwsEvent) -> object:

@@ -23,7 +23,7 @@ from eventkit.values import Value
 __all__ = ["Blocking", "Environment", "Execution", "outcome_of"]
 
 T = TypeVar("T")
-log = logging.getLogger("eventkit")
+log: logging.Logger = logging.getLogger("eventkit")
 
 
 class Blocking(Protocol):
@@ -57,7 +57,7 @@ class Execution:
     """One route with its handler ready to be called."""
 
     def __init__(self, route: Route, injector: Injector, environment: Environment) -> None:
-        self.route = route
+        self.route: Route = route
         self._injector = injector
         self._environment = environment
         self._call: CallNext = wrap((*environment.middleware, *route.middleware), self._innermost)
@@ -68,7 +68,7 @@ class Execution:
         self._makes = injector.makes(route.signature)
         self._attempt = self._within_limits()
         needs_loop = route.signature.is_async or injector.is_async(route.signature)
-        self.inline = not (limited or layered or needs_loop)
+        self.inline: bool = not (limited or layered or needs_loop)
         """Whether the handler can be called without an event loop."""
 
     def call_inline(self, selector: Selector) -> Call:

@@ -33,8 +33,8 @@ class Scope:
     __slots__ = ("delivery", "made", "stack")
 
     def __init__(self, delivery: Delivery | None, stack: ExitStack | AsyncExitStack) -> None:
-        self.delivery = delivery
-        self.stack = stack
+        self.delivery: Delivery | None = delivery
+        self.stack: ExitStack | AsyncExitStack = stack
         self.made: dict[Callable[..., object], object] = {}
 
 
@@ -44,7 +44,7 @@ class Injector:
     def __init__(self, overrides: Overrides, sender: Callable[[Destination[Any]], Sender[Any]]) -> None:
         """`sender` makes the sender for a destination."""
         self._overrides = overrides
-        self.sender = sender
+        self.sender: Callable[[Destination[Any]], Sender[Any]] = sender
         self._state: object = None
         self._signatures: dict[Callable[..., object], Signature] = {}
         self._shared: dict[Callable[..., object], object] = {}

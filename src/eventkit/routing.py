@@ -8,7 +8,7 @@ from eventkit.names import Names, name_in
 from eventkit.resources import Topic
 from eventkit.sources import Selector
 
-__all__ = ["Candidate", "RoutingTable", "verdict"]
+__all__ = ["Candidate", "Entry", "RoutingTable", "verdict"]
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -17,13 +17,25 @@ REMEMBERED = 1024
 """Origins whose candidates are remembered. Origins come from outside, so the memory is bounded."""
 
 
+class Entry(NamedTuple, Generic[T]):
+    """A selector of a route, and what it leads to."""
+
+    selector: Selector
+    route: str
+    target: T
+
+
 class Candidate(NamedTuple, Generic[T]):
-    """Something that takes an event about its resource if `condition` holds, or always where that is None."""
+    """Something that takes an event about its resource if `condition` holds, or always where that is None.
+
+    `narrows` says that the target may find, on reading the event's value, that it is not its own. A route takes an
+    event once: by the first of its candidates that does.
+    """
 
     condition: Callable[[AwsEvent], bool] | None
+    route: str
     target: T
     narrows: bool
-    """Whether the target may find, on reading the event's value, that it is not its own."""
 
     @property
     def is_certain(self) -> bool:
@@ -35,9 +47,9 @@ class RoutingTable(Generic[T, D]):
     """Finds what takes an event."""
 
     def __init__(
-        self, names: Names, entries: Sequence[tuple[Selector, T]], compose: Callable[[Sequence[Candidate[T]]], D]
+        self, names: Names, entries: Sequence[Entry[T]], compose: Callable[[Sequence[Candidate[T]]], D]
     ) -> None:
-        """`entries` are selectors with what they lead to; `compose` makes one of several, or of none."""
+        """`compose` makes one target of several candidates, or of none."""
         self._names = names
         self._entries = tuple(entries)
         self._compose = compose
@@ -58,9 +70,12 @@ class RoutingTable(Generic[T, D]):
         target = self._compose(
             [
                 Candidate(
-                    None if selector.condition is None else selector.condition.compiled(), target, selector.narrows
+                    None if selector.condition is None else selector.condition.compiled(),
+                    route,
+                    target,
+                    selector.narrows,
                 )
-                for selector, target in self._entries
+                for selector, route, target in self._entries
                 if isinstance(event, selector.events) and is_about(self._names, selector, event)
             ]
         )

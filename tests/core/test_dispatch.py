@@ -1010,3 +1010,15 @@ async def test_what_nobody_misses_is_counted() -> None:
             await dispatcher.handle(record)
 
         assert dispatcher.passed_over == {"test": 2, "ignored": 4}
+
+
+@EITHER_WAY
+async def test_a_route_takes_an_event_once_whichever_of_its_sources_match(run: Run) -> None:
+    got: list[object] = []
+    app = App("app")
+    app.on(photos.created(prefix="a") | photos.created(suffix=".jpg") | photos.any(), name="photos")(got.append)
+
+    outcome = await run(app, s3("a.jpg"))
+
+    assert outcome == Done()
+    assert len(got) == 1

@@ -59,7 +59,7 @@ class MonotonicClock:
     """The time of this machine."""
 
     def __init__(self) -> None:
-        self.epoch = time.time() - time.monotonic()
+        self.epoch: float = time.time() - time.monotonic()
 
     def now(self) -> float:
         return time.monotonic()

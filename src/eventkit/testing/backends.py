@@ -85,7 +85,7 @@ class BackendContract:
     deviations: ClassVar[Mapping[str, str]] = {}
     """Tests that are known to fail, by name, and why; one that passes after all is an error."""
 
-    pytestmark = pytest.mark.asyncio
+    pytestmark: ClassVar[pytest.MarkDecorator] = pytest.mark.asyncio
 
     @pytest.fixture
     def world(self) -> World:

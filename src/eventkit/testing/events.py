@@ -48,11 +48,23 @@ _START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def sqs_event(*records: Mapping[str, object]) -> Event:
-    """An invocation by SQS; or by S3, SNS or a stream, since theirs look alike."""
+    """An invocation by SQS."""
     return {"Records": list(records)}
 
 
-s3_event = sns_event = dynamodb_event = sqs_event
+def s3_event(*records: Mapping[str, object]) -> Event:
+    """An invocation by S3."""
+    return sqs_event(*records)
+
+
+def sns_event(*records: Mapping[str, object]) -> Event:
+    """An invocation by SNS."""
+    return sqs_event(*records)
+
+
+def dynamodb_event(*records: Mapping[str, object]) -> Event:
+    """An invocation by a DynamoDB stream."""
+    return sqs_event(*records)
 
 
 def sqs_record(
