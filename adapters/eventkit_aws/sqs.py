@@ -48,7 +48,7 @@ __all__ = [
     "open_blocking_backend",
 ]
 
-log = logging.getLogger("eventkit")
+log: logging.Logger = logging.getLogger("eventkit")
 
 MAX_WAIT = 20
 """Seconds of the longest poll ("ReceiveMessage" in the SQS API reference)."""

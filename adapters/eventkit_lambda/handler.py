@@ -12,7 +12,7 @@ from typing import Protocol
 from eventkit import App, Names
 from eventkit._json import is_object
 from eventkit.backends import Raw
-from eventkit.batch import handle_batch_inline
+from eventkit.batch import handle_batch_inline, later
 from eventkit.decode import Ordering, ordering_of, records_of
 from eventkit.delivery import Deadline
 from eventkit.dispatch import Wiring, open_dispatcher
@@ -28,7 +28,7 @@ from eventkit_lambda._response import Response, all_done, respond
 
 __all__ = ["LambdaContext", "LambdaHandler"]
 
-log = logging.getLogger("eventkit")
+log: logging.Logger = logging.getLogger("eventkit")
 
 MARGIN = 0.5
 """Seconds before Lambda's timeout at which handlers are cut off, so that the response still gets out."""
@@ -191,7 +191,7 @@ class LambdaHandler:
             log.error(  # noqa: TRY400 - a trace could repeat a payload
                 "reject.not_kept", extra={"id": record.get("messageId"), "error": str(error)}
             )
-            return Retry(error=reject)
+            return later(record, reject, random.random)
         return DONE
 
     def _terminate(self, _signal: int, _frame: object) -> None:

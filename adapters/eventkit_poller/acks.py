@@ -13,9 +13,9 @@ from eventkit_poller.tasks import Tasks
 
 __all__ = ["Ack", "Acks"]
 
-log = logging.getLogger("eventkit.poller")
+log: logging.Logger = logging.getLogger("eventkit.poller")
 
-ATTEMPTS = 6
+ATTEMPTS: int = 6
 BACKOFF = Backoff(base=0.1, cap=2.0)
 
 
@@ -36,7 +36,7 @@ class Acks:
     """
 
     def __init__(self, queue: str, backend: Backend, sending: Tasks, timing: Timing, linger: float) -> None:
-        self.failed = 0
+        self.failed: int = 0
         """How many acknowledgements were given up."""
         self._queue = queue
         self._backend = backend

@@ -25,7 +25,7 @@ from eventkit_poller.work import Settled, Summary, Work, Working
 
 __all__ = ["Poller"]
 
-log = logging.getLogger("eventkit.poller")
+log: logging.Logger = logging.getLogger("eventkit.poller")
 
 
 class _Phase(Enum):
@@ -72,7 +72,7 @@ class Poller:
         self._names = names or Names(app.name)
         self._observe = observe or _ignore
         self._timing = timing or Timing()
-        self.plan = _checked(plan_of(app, self._names), self._settings, app)
+        self.plan: Plan = _checked(plan_of(app, self._names), self._settings, app)
         """What is polled."""
         self._lines: Sequence[_Line] = ()
         self._receiving, self._handling, self._sending = (Tasks(self._broken) for _ in range(3))

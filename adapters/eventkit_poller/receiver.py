@@ -14,7 +14,7 @@ from eventkit_poller.work import Work, Working
 
 __all__ = ["Receiver"]
 
-log = logging.getLogger("eventkit.poller")
+log: logging.Logger = logging.getLogger("eventkit.poller")
 
 PACE = 1.0
 """Seconds between receives of a queue that fail, or that end empty before their time: at least so many."""

@@ -46,7 +46,7 @@ class Slots:
 
     def __init__(self, size: int, within: "Slots | None" = None) -> None:
         """`size` is at least 1."""
-        self.free = size
+        self.free: int = size
         self._size = size
         self._within = within
         self._turn = asyncio.Lock()

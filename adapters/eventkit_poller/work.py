@@ -7,11 +7,10 @@ from dataclasses import astuple, dataclass
 from operator import add
 
 from eventkit.backends import Backend, Raw
-from eventkit.batch import HELD, lanes
+from eventkit.batch import HELD, lanes, later
 from eventkit.decode import ordering_of
-from eventkit.errors import BackendError, DecodeError
-from eventkit.events import Message
-from eventkit.outcomes import MAX_VISIBILITY, Backoff, Outcome, Reject, Retry
+from eventkit.errors import BackendError
+from eventkit.outcomes import MAX_VISIBILITY, Outcome, Reject, Retry
 from eventkit_poller.acks import Ack, Acks
 from eventkit_poller.settings import Timing
 from eventkit_poller.slots import Slots
@@ -19,7 +18,7 @@ from eventkit_poller.tasks import Tasks
 
 __all__ = ["Flight", "Settled", "Summary", "Work", "Working"]
 
-log = logging.getLogger("eventkit.poller")
+log: logging.Logger = logging.getLogger("eventkit.poller")
 
 LONGEST = MAX_VISIBILITY - 5
 """Seconds after its receive at which a record becomes visible at the latest.
@@ -27,9 +26,6 @@ LONGEST = MAX_VISIBILITY - 5
 Amazon SQS refuses more than 12 hours in all ("Amazon SQS visibility timeout"); it counts from a moment before its
 answer reached us, and in whole seconds.
 """
-
-UNFINISHED = Backoff()
-"""The delay of a record that could neither be handled nor parked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,22 +157,15 @@ class Work:
             raise
         except BaseException as error:  # noqa: BLE001 - a handler may raise even KeyboardInterrupt, and harms only itself
             log.error("delivery.broken", extra={"queue": self._queue, "error": type(error).__qualname__})  # noqa: TRY400 - a trace may hold a payload
-            return self._later(record, error)
+            return later(record, error, self._working.timing.random)
 
     async def _parked(self, record: Raw, reject: Reject) -> Outcome:
         try:
             await self._working.backend.park(self._queue, record, reject)
         except BackendError as error:
             log.error("reject.not_kept", extra={"queue": self._queue, "reason": reject.reason, "error": str(error)})  # noqa: TRY400 - the cause may hold a payload
-            return self._later(record, error)
+            return later(record, error, self._working.timing.random)
         return reject
-
-    def _later(self, record: Raw, error: BaseException) -> Retry:
-        try:
-            attempt = Message(record).attempt
-        except DecodeError:
-            attempt = 1
-        return Retry(UNFINISHED.delay(attempt, self._working.timing.random), error=error)
 
     def _settle(self, record: Raw, outcome: Outcome, seconds: float = 0.0) -> None:
         """Acknowledge the record and free its slot, unless that has been done."""

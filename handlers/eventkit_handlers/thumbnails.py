@@ -38,7 +38,7 @@ __all__ = [
     "thumbnail_maker",
 ]
 
-logger = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 MARK: Final = {"eventkit-generated": "thumbnail"}
 """User metadata of every thumbnail, by which any maker knows one, whatever its key."""
@@ -133,7 +133,7 @@ def thumbnail_maker(
         key = thumbnail_key(event.bucket, event.key, spec, prefix)
         await store.put(target, key, thumbnail.data, content_type=spec.content_type, metadata=MARK)
         size = {"width": thumbnail.width, "height": thumbnail.height}
-        logger.info("thumbnail.stored", extra={"bucket": target, "key": key, "source_key": event.key, **size})
+        log.info("thumbnail.stored", extra={"bucket": target, "key": key, "source_key": event.key, **size})
         return StoredThumbnail(
             target, key, **size, content_type=spec.content_type, source_bucket=event.bucket, source_key=event.key
         )
@@ -148,7 +148,7 @@ async def _original(store: ObjectStore, event: ObjectCreated, spec: ThumbnailSpe
     # One byte beyond the limit is enough for `make_thumbnail` to see that there are too many.
     found = await store.get(event.bucket, event.key, limit=spec.max_bytes + 1)
     if found is None:
-        logger.info("thumbnail.original_gone", extra={"bucket": event.bucket, "key": event.key})
+        log.info("thumbnail.original_gone", extra={"bucket": event.bucket, "key": event.key})
         return None
     data, metadata = found
     return None if MARK.items() <= metadata.items() else data
