@@ -9,14 +9,31 @@ from collections.abc import Callable, Mapping, Sequence
 from eventkit._json import is_object
 from eventkit.decode import Ordering
 from eventkit.delivery import Deadline
-from eventkit.outcomes import Interrupted, Outcome, Retry
+from eventkit.errors import DecodeError
+from eventkit.events import Message
+from eventkit.outcomes import Backoff, Interrupted, Outcome, Retry
 
-__all__ = ["HELD", "group_of", "handle_batch_inline", "hold_back", "lanes", "positions"]
+__all__ = ["HELD", "group_of", "handle_batch_inline", "hold_back", "lanes", "later", "positions"]
 
 HELD = Retry(after=0)
 """The outcome of a record that was not tried, because one before it in its order must be retried."""
 
+UNSETTLED = Backoff()
+"""The delays of a record that no route's `Backoff` speaks for."""
+
 Raw = Mapping[str, object]
+
+
+def later(record: Raw, error: BaseException, random: Callable[[], float]) -> Retry:
+    """The outcome of a queue's record that was rejected and could not be kept, or that could not be handled at all.
+
+    It comes again, each time later; `random` draws evenly from 0 to 1.
+    """
+    try:
+        attempt = Message(record).attempt
+    except DecodeError:
+        attempt = 1
+    return Retry(UNSETTLED.delay(attempt, random), error=error)
 
 
 def group_of(record: Raw, ordering: Ordering) -> str | None:

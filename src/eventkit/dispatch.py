@@ -127,6 +127,8 @@ def _all_inline(otherwise: Deliver, candidates: Sequence[Candidate[Call]]) -> De
     calls = [(candidate.route, _on_condition(candidate)) for candidate in candidates]
     if len(candidates) == 1 and candidates[0].is_certain:
         return cast("Deliver", candidates[0].target)
+    if len(calls) == 1:
+        return _or_otherwise(calls[0][1], otherwise)
 
     def deliver(event: AwsEvent, deadline: Deadline | None) -> Outcome:
         outcomes: dict[str, Outcome] = {}
@@ -135,6 +137,14 @@ def _all_inline(otherwise: Deliver, candidates: Sequence[Candidate[Call]]) -> De
             if outcome is not None:
                 outcomes[route] = outcome
         return combine(outcomes.values()) if outcomes else otherwise(event, deadline)
+
+    return deliver
+
+
+def _or_otherwise(only: Call, otherwise: Deliver) -> Deliver:
+    def deliver(event: AwsEvent, deadline: Deadline | None) -> Outcome:
+        outcome = only(event, deadline)
+        return otherwise(event, deadline) if outcome is None else outcome
 
     return deliver
 

@@ -187,7 +187,9 @@ class Table(Typed[M]):
         return self.inserted() | self.modified() | self.removed()
 
     def _source(self, change: type[Change[Any]]) -> Source[Any]:
-        return Selection((Selector(self, (change,), self._read, change[self.model]),))  # type: ignore[index]
+        read = self.reader.item_reader()
 
-    def _read(self, event: AwsEvent) -> object:
-        return cast("Change[Any]", event).typed(self.reader.from_item)
+        def typed(event: AwsEvent) -> object:
+            return cast("Change[Any]", event).typed(read)
+
+        return Selection((Selector(self, (change,), typed, change[self.model]),))  # type: ignore[index]

@@ -56,13 +56,13 @@ class RoutingTable(Generic[T, D]):
         self._known: dict[type[AwsEvent], dict[object, D]] = {}
 
     def known(self, kind: type[AwsEvent]) -> Mapping[object, D]:
-        """What takes events of this kind, by the ARN of their origin, as far as there have been any."""
+        """What takes events of this kind, by their origin, as far as there have been any."""
         return self._known.setdefault(kind, {})
 
     def target(self, event: AwsEvent) -> D:
         """What takes events of this kind from this origin."""
         try:
-            return self._known[event.__class__][event.source_arn]
+            return self._known[event.__class__][event.origin]
         except KeyError:
             return self._found(event)
 
@@ -82,7 +82,7 @@ class RoutingTable(Generic[T, D]):
         known = self._known.setdefault(type(event), {})
         if len(known) >= REMEMBERED:
             known.clear()
-        known[event.source_arn] = target
+        known[event.origin] = target
         return target
 
 

@@ -66,12 +66,17 @@ class Reader:
 
         return read
 
-    def from_item(self, item: Item) -> Any:  # noqa: ANN401 - a value of the model
-        """The value of a DynamoDB item. Raises `ValidationFailed`."""
-        try:
-            return self.adapter.validator.validate_python(item)
-        except ValueError as error:
-            raise self._failure("item", error) from None
+    def item_reader(self) -> Callable[[Item], Any]:
+        """A function that gives the value of a DynamoDB item; it raises `ValidationFailed`."""
+        validate = self.adapter.validator.validate_python
+
+        def read(item: Item) -> object:
+            try:
+                return validate(item)
+            except ValueError as error:
+                raise self._failure("item", error) from None
+
+        return read
 
     def to_text(self, value: object) -> str:
         """The value as JSON text; the text itself where the model is `str`."""

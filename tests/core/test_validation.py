@@ -207,14 +207,14 @@ def test_an_item_is_converted_laxly() -> None:
 
     item = {"id": Decimal("1.0"), "price": Decimal("9.5"), "when": "2024-01-02T03:04:05Z", "tags": {"a"}}
 
-    stored = Reader(Stored).from_item(item)
+    stored = Reader(Stored).item_reader()(item)
 
     assert (stored.id, stored.price, stored.when.year, stored.tags) == (1, 9.5, 2024, ["a"])
 
 
 def test_an_item_that_does_not_fit_is_refused_without_its_values() -> None:
     with pytest.raises(ValidationFailed) as refused:
-        Reader(Todo).from_item({"id": "canary"})
+        Reader(Todo).item_reader()({"id": "canary"})
 
     assert "the item does not fit Todo: id: " in text_of(refused)
     assert "canary" not in text_of(refused)

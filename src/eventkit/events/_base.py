@@ -84,6 +84,11 @@ class AwsEvent:
         raise NotImplementedError
 
     @property
+    def origin(self) -> str:
+        """What tells origins of one service apart: the ARN, or for S3 the bucket's name, which is unique by itself."""
+        return self.source_arn
+
+    @property
     def resource_name(self) -> str | None:
         """The physical name of that resource; None where the record names a resource of another service."""
         arn = parse_arn(self.source_arn)

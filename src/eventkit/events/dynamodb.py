@@ -189,11 +189,15 @@ def change_event(record: Mapping[str, object], via: AwsEvent | None = None) -> C
     return kind(record, via)
 
 
-def image(raw: Mapping[str, object], depth: int = 0) -> Item:
+def image(raw: Mapping[str, Any], depth: int = 0) -> Item:
     """An image, or a map attribute, as plain values. Raises `DecodeError` where an attribute is not valid."""
     if depth > MAX_DEPTH:
         raise DecodeError(f"a DynamoDB attribute nests deeper than {MAX_DEPTH} levels")
-    return {name: attribute(value, depth) for name, value in raw.items()}
+    item: Item = {}
+    for name, typed in raw.items():
+        text = typed.get("S") if is_object(typed) and len(typed) == 1 else None
+        item[name] = text if isinstance(text, str) else attribute(typed, depth)  # most are texts, and need no call
+    return item
 
 
 def attribute(raw: object, depth: int = 0) -> Any:  # noqa: ANN401 - the value of a user's attribute

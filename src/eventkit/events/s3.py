@@ -65,19 +65,19 @@ class ObjectEvent(AwsEvent):
         try:
             s3 = raw["s3"]
             self._object = s3["object"]
-            self._bucket = bucket = s3["bucket"]["name"]
+            self._bucket: str = s3["bucket"]["name"]
             encoded = self._object["key"]
             self._name = raw["eventName"]
             self._key = (unquote_plus(encoded) if "%" in encoded or "+" in encoded else encoded) if key is None else key
         except (KeyError, TypeError, AttributeError) as error:
             raise DecodeError("an S3 record lacks its event name, its bucket's name or its object's key") from error
-        if type(bucket) is not str or type(self._key) is not str or not self._key:
+        if type(self._bucket) is not str or type(self._key) is not str or not self._key:
             raise DecodeError("an S3 record's bucket name or object key is not a text")
 
     @property
     def bucket(self) -> str:
         """The bucket's name."""
-        return self._bucket  # type: ignore[no-any-return]
+        return self._bucket
 
     @property
     def key(self) -> str:
@@ -144,8 +144,12 @@ class ObjectEvent(AwsEvent):
         return f"arn:aws:s3:::{self._bucket}"
 
     @property
+    def origin(self) -> str:
+        return self._bucket
+
+    @property
     def resource_name(self) -> str | None:
-        return self.bucket
+        return self._bucket
 
     def order(self, other: "ObjectEvent") -> Order:
         """Whether this event is earlier or later than another of the same key.
