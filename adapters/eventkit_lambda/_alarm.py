@@ -89,7 +89,7 @@ class Alarm:
         limit = min(self._limits)
         if limit > monotonic():
             self._set(limit)
-        elif frame is not None and frame.f_code in _BOOKKEEPING:
+        elif frame is not None and not _may_interrupt(frame):
             self._set(monotonic() + SHORTEST)
         else:
             self._set(monotonic() + AGAIN)
@@ -98,3 +98,12 @@ class Alarm:
 
 _BOOKKEEPING = frozenset({Alarm.arm.__code__, Alarm.disarm.__code__})
 """Not interrupted, since a limit that was not taken back would cut off whatever runs later."""
+
+_CALLBACKS = frozenset({"weakref", "_weakrefset"})
+"""Modules whose functions Python calls where an exception is only printed: raised there, the interruption is lost."""
+
+
+def _may_interrupt(frame: FrameType) -> bool:
+    code = frame.f_code
+    called_back = frame.f_globals.get("__name__") in _CALLBACKS or code.co_name == "__del__"
+    return code not in _BOOKKEEPING and not called_back

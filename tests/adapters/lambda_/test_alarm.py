@@ -33,8 +33,11 @@ def test_a_limit_that_was_taken_back_does_not_ring() -> None:
     alarm = Alarm()
     alarm.arm(0.02)
     alarm.disarm()
+    end = time.monotonic() + 0.05
 
     time.sleep(0.05)
+
+    assert time.monotonic() >= end
 
 
 def test_a_timer_that_is_left_over_is_set_again_for_a_later_limit() -> None:
@@ -139,3 +142,28 @@ def test_on_another_thread_nothing_is_cut_off() -> None:
 
     assert found == [False]
     assert signal.getsignal(signal.SIGALRM) is former
+
+
+class Finalised:
+    """Takes its time to go, in a method where Python only prints an exception."""
+
+    def __del__(self) -> None:
+        end = time.monotonic() + 0.05
+        while time.monotonic() < end:
+            pass
+
+
+def test_a_limit_that_passes_in_a_finaliser_interrupts_what_comes_after_it() -> None:
+    alarm = Alarm()
+    finalised = [Finalised()]
+
+    def work() -> None:
+        finalised.clear()
+        block()
+
+    alarm.arm(0.02)
+
+    with pytest.raises(Interrupted):
+        work()
+
+    alarm.disarm()

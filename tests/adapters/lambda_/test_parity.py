@@ -43,7 +43,8 @@ def expected(script: list[tuple[str, str]], kind: str, *, keeps: bool) -> Expect
     for number, (group, what) in enumerate(script, 1):
         lane = {"standard": f"{number}", "fifo": group, "stream": "shard"}[kind]
         identifier = f"s{number}" if kind == "stream" else f"m{number}"
-        if kind != "stream" and (lane in stuck or what not in {"done", "reject"}):
+        done = what == "done" or (what == "reject" and keeps)
+        if kind != "stream" and (lane in stuck or not done):
             result.delayed.append(identifier)
         if lane in stuck:
             result.reported.append(identifier)

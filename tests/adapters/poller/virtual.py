@@ -1,4 +1,7 @@
-"""An event loop whose time passes at once: it goes to the next timer whenever there is nothing else to do."""
+"""An event loop whose time passes at once: it goes to the next timer whenever there is nothing else to do.
+
+Where threads work for it, `busy` says so, and time stands still until they answer.
+"""
 
 import asyncio
 import selectors
@@ -13,12 +16,13 @@ if TYPE_CHECKING:
 
 
 class _Selector(selectors.DefaultSelector):
-    def __init__(self, advance: Callable[[float], None]) -> None:
+    def __init__(self, advance: Callable[[float], None], busy: Callable[[], bool]) -> None:
         super().__init__()
         self._advance = advance
+        self._busy = busy
 
     def select(self, timeout: float | None = None) -> "Events":
-        if timeout is None:
+        if timeout is None or (timeout > 0 and self._busy()):
             events = super().select(STUCK)
             assert events, "nothing can happen any more: the test is deadlocked"
             return events
@@ -29,9 +33,9 @@ class _Selector(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
+    def __init__(self, busy: Callable[[], bool] = lambda: False) -> None:
         self._now = 0.0
-        super().__init__(_Selector(self._advance))
+        super().__init__(_Selector(self._advance, busy))
 
     def time(self) -> float:
         return self._now
