@@ -67,7 +67,8 @@ class LambdaHandler:
         self._loop = KeptLoop()
         self._busy = self._terminated = self._closed = False
         self._queues = LazyBackend(backend, self._stack) if isinstance(backend, str) else backend
-        wiring = Wiring(names or Names.from_environ(app.name, os.environ), self._queues)
+        self._names = names or Names.from_environ(app.name, os.environ)
+        wiring = Wiring(self._names, self._queues)
         environment = Environment(self._alarm, monotonic, random.random)
         opening = self._stack.enter_async_context(open_dispatcher(app, environment, wiring))
         try:
@@ -145,7 +146,7 @@ class LambdaHandler:
 
     def _settle(self, records: Sequence[Raw], outcomes: list[Outcome], end: float | None) -> None:
         """Have rejected messages kept, and retried ones come back when they should, as far as there is time."""
-        if not any(map(_queue_of, records)):
+        if self._names.on_failure is None and not any(map(_queue_of, records)):
             return
         if end is None:
             self._loop.run(self._settled(records, outcomes))
@@ -163,7 +164,7 @@ class LambdaHandler:
         delays: dict[str, list[tuple[Raw, float]]] = {}
         for position, record in enumerate(records):
             queue, outcome = _queue_of(record), outcomes[position]
-            if queue is not None and isinstance(outcome, Reject):
+            if isinstance(outcome, Reject) and (queue is not None or self._names.on_failure is not None):
                 outcomes[position] = outcome = await self._parked(record, outcome)
             if queue is not None and isinstance(outcome, Retry) and outcome.after is not None:
                 delays.setdefault(queue, []).append((record, outcome.after))
@@ -181,12 +182,20 @@ class LambdaHandler:
                 log.warning("retry.not_delayed", extra={"queue": queue, "records": len(failed)})
 
     async def _parked(self, record: Raw, reject: Reject) -> Outcome:
-        """A rejected message is done once the dead-letter queue has it, and otherwise to be retried."""
-        queue = _queue_of(record)
-        if queue is None:
+        """A rejected record is done once the dead-letter queue, or the on-failure destination, has it.
+
+        Otherwise it is to be retried.
+        """
+        queue, destination = _queue_of(record), self._names.on_failure
+        if queue is None and destination is None:
             return Retry(error=reject)
         try:
-            await self._queues.park(queue, record, reject)
+            if queue is not None:
+                await self._queues.park(queue, record, reject)
+            elif destination is not None:
+                from eventkit.backends._park import rejected
+
+                await self._queues.publish(*destination, [rejected(record, reject)])
         except EventkitError as error:
             log.error(  # noqa: TRY400 - a trace could repeat a payload
                 "reject.not_kept", extra={"id": record.get("messageId"), "error": str(error)}

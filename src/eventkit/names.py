@@ -6,6 +6,7 @@ become `_` and upper case):
 ===============================  ==========================================================================
 ``EVENTKIT_QUEUE_THUMBNAILS``    a queue's name, URL or ARN; likewise ``BUCKET``, ``TABLE`` and ``TOPIC``
 ``EVENTKIT_VIA_PHOTOS``          ``sqs:`` and the queue that carries a bucket's or topic's notifications
+``EVENTKIT_ON_FAILURE``          ``sqs:`` or ``sns:`` and where rejected events go that came from no queue
 ===============================  ==========================================================================
 
 A full ARN is an allow list of one: an event that names another account or Region is not the resource's.
@@ -19,11 +20,13 @@ from eventkit.buckets import Bucket
 from eventkit.errors import ConfigurationError
 from eventkit.events._base import parse_arn
 from eventkit.resources import Queue, Resource, Table, Topic
-from eventkit.values import Value
+from eventkit.values import Value, replace
 
 __all__ = ["Names"]
 
 PREFIX = "EVENTKIT_"
+ON_FAILURE = "EVENTKIT_ON_FAILURE"
+SCHEMES = {Queue.service: Queue.kind, Topic.service: Topic.kind}
 KINDS = {kind.kind.upper(): kind for kind in (Bucket, Table, Queue, Topic)}
 
 
@@ -31,16 +34,21 @@ class Names(Value):
     """The physical names of an app's resources.
 
     `app` is the app's name; `physical` maps `"QUEUE_THUMBNAILS"` to a name, URL or ARN; `via` maps `"PHOTOS"` to
-    the queue that carries the resource's notifications.
+    the queue that carries the resource's notifications; `on_failure` is the kind (`queue` or `topic`) and the
+    address of what takes rejected events that came from no queue, and so have no dead-letter queue.
     """
 
     app: str
     physical: Mapping[str, str] = MappingProxyType[str, str]({})
     via: Mapping[str, str] = MappingProxyType[str, str]({})
+    on_failure: tuple[str, str] | None = None
 
     @classmethod
     def from_environ(cls, app: str, environ: Mapping[str, str]) -> "Names":
-        """Read the names from the environment. Raises `ConfigurationError` for a carrier that is no queue."""
+        """Read the names from the environment.
+
+        Raises `ConfigurationError` for a carrier that is no queue, and a destination that is neither queue nor topic.
+        """
         physical: dict[str, str] = {}
         via: dict[str, str] = {}
         for variable, value in environ.items():
@@ -51,7 +59,8 @@ class Names(Value):
                 physical[f"{kind}_{name}"] = value
             elif kind == "VIA":
                 via[name] = _queue(variable, value)
-        return cls(app, physical, via)
+        failures = environ.get(ON_FAILURE)
+        return cls(app, physical, via, _destination(ON_FAILURE, failures) if failures else None)
 
     def with_via(self, carriers: Iterable[str], resources: Iterable[Resource] | None = None) -> "Names":
         """The same names with carriers as the command line gives them: `photos=sqs:media-events`.
@@ -68,7 +77,7 @@ class Names(Value):
             if carried is not None and _variable(name) not in map(_variable, carried):
                 raise ConfigurationError(f"--via {name}: the app takes no events of {_not_carried(name, carried)}")
             via[_variable(name)] = _queue(f"--via {name}", queue)
-        return Names(self.app, self.physical, via)
+        return replace(self, via=via)
 
     def address(self, resource: Resource) -> str:
         """The resource's name, URL or ARN, as configured; its logical name otherwise."""
@@ -116,7 +125,14 @@ def _not_carried(name: str, carried: Iterable[str]) -> str:
 
 
 def _queue(where: str, value: str) -> str:
-    scheme, separator, queue = value.partition(":")
-    if separator and scheme == "sqs" and queue:
+    scheme, _, queue = value.partition(":")
+    if scheme == "sqs" and queue:
         return queue
     raise ConfigurationError(f"{where}: {value!r} is not a carrier; write sqs: and the queue's name, URL or ARN")
+
+
+def _destination(where: str, value: str) -> tuple[str, str]:
+    scheme, _, address = value.partition(":")
+    if scheme in SCHEMES and address:
+        return SCHEMES[scheme], address
+    raise ConfigurationError(f"{where}: {value!r} is no destination; write sqs: or sns: and the name, URL or ARN")

@@ -7,8 +7,9 @@ from typing import Any
 from eventkit.backends._sending import MAX_BYTES, Attributes, QueueMessage, text_attribute
 from eventkit.events import Message
 from eventkit.outcomes import Reject
+from eventkit.publish import Outgoing
 
-__all__ = ["NOTE", "parked"]
+__all__ = ["NOTE", "parked", "rejected"]
 
 NOTE = "eventkit.reject"
 """The message attribute that says why: a String with the JSON members reason, handler, attempt and queue."""
@@ -37,11 +38,16 @@ def parked(record: Mapping[str, object], reject: Reject, *, fifo: bool) -> Queue
     return noted if len(noted.attributes) <= MAX_ATTRIBUTES and noted.size <= MAX_BYTES else copy
 
 
+def rejected(record: Mapping[str, object], reject: Reject) -> Outgoing:
+    """The message for an on-failure destination: an event of this record alone, which can be invoked again, noted."""
+    event = record if "detail-type" in record else {"Records": [record]}  # EventBridge sends its events singly
+    return Outgoing(json.dumps(event), attributes={NOTE: json.dumps(_reason(reject))})
+
+
+def _reason(reject: Reject) -> dict[str, object]:
+    return {"reason": reject.reason[:MAX_REASON], "handler": reject.handler}
+
+
 def _note(message: Message, reject: Reject) -> Mapping[str, object]:
-    facts = {
-        "reason": reject.reason[:MAX_REASON],
-        "handler": reject.handler,
-        "attempt": message.attempt,
-        "queue": message.source_arn,
-    }
+    facts = {**_reason(reject), "attempt": message.attempt, "queue": message.source_arn}
     return text_attribute(json.dumps(facts))  # in ASCII, since SQS refuses some characters

@@ -6,7 +6,7 @@ from time import monotonic
 
 from pydantic import BaseModel
 
-from eventkit import App, BackendError, Bucket, Inserted, ObjectCreated, Queue, Reject, Retry, Table, Topic
+from eventkit import App, BackendError, Bucket, Inserted, Names, ObjectCreated, Queue, Reject, Retry, Table, Topic
 from eventkit.backends import Raw
 from eventkit.publish import Outgoing
 from eventkit.testing import (
@@ -80,8 +80,10 @@ class Functions:
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
 
-    def __call__(self, app: App, backend: Queues | str | None = None, *, margin: float = 0.2) -> LambdaHandler:
-        handler = LambdaHandler(app, backend=Service() if backend is None else backend, margin=margin)
+    def __call__(
+        self, app: App, backend: Queues | str | None = None, *, margin: float = 0.2, names: Names | None = None
+    ) -> LambdaHandler:
+        handler = LambdaHandler(app, names=names, backend=Service() if backend is None else backend, margin=margin)
         self._stack.callback(handler.close)
         return handler
 
