@@ -4,6 +4,7 @@ Python runs signal handlers in the main thread, which is where Lambda's runtime 
 and where the system has no interval timer, nothing is cut off, and Lambda's own timeout ends the invocation.
 """
 
+import gc
 import signal
 import threading
 from collections.abc import Callable
@@ -104,6 +105,13 @@ _CALLBACKS = frozenset({"weakref", "_weakrefset"})
 
 
 def _may_interrupt(frame: FrameType) -> bool:
-    code = frame.f_code
-    called_back = frame.f_globals.get("__name__") in _CALLBACKS or code.co_name == "__del__"
-    return code not in _BOOKKEEPING and not called_back
+    if frame.f_code in _BOOKKEEPING:
+        return False
+    collecting = {getattr(callback, "__code__", None) for callback in gc.callbacks}
+    caller: FrameType | None = frame
+    while caller is not None:
+        code, module = caller.f_code, caller.f_globals.get("__name__")
+        if code.co_name == "__del__" or module in _CALLBACKS or code in collecting:
+            return False
+        caller = caller.f_back
+    return True

@@ -1,5 +1,6 @@
 """The interval timer: limits one inside the other."""
 
+import gc
 import signal
 import threading
 import time
@@ -165,5 +166,28 @@ def test_a_limit_that_passes_in_a_finaliser_interrupts_what_comes_after_it() -> 
 
     with pytest.raises(Interrupted):
         work()
+
+    alarm.disarm()
+
+
+def test_a_limit_that_passes_in_a_callback_of_the_collector_interrupts_what_comes_after_it() -> None:
+    alarm = Alarm()
+
+    def linger(_phase: str, _info: dict[str, int]) -> None:
+        end = time.monotonic() + 0.05
+        while time.monotonic() < end:
+            pass
+
+    def work() -> None:
+        gc.collect()
+        block()
+
+    gc.callbacks.append(linger)
+    alarm.arm(0.02)
+    try:
+        with pytest.raises(Interrupted):
+            work()
+    finally:
+        gc.callbacks.remove(linger)
 
     alarm.disarm()
