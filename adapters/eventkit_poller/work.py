@@ -103,7 +103,7 @@ class Work:
     def begin(self, records: Sequence[Raw]) -> None:
         """Handle records that were received, each with a slot: in order where the queue has one."""
         self._received(records)
-        for lane in lanes(records, ordering_of(list(records))):
+        for lane in lanes(records, ordering_of(records)):
             self._working.handling.start(self._lane(lane))
 
     def decline(self, records: Sequence[Raw]) -> None:

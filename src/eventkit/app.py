@@ -27,7 +27,6 @@ E = TypeVar("E")
 M = TypeVar("M")
 P = ParamSpec("P")
 R = TypeVar("R")
-H = TypeVar("H", bound=Callable[..., object])
 
 Lifespan = Callable[["App"], AbstractAsyncContextManager[object]]
 

@@ -9,7 +9,7 @@ Anything else in a body is the sender's own message.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, TypeGuard
 
@@ -105,7 +105,7 @@ def _is_single(event: Mapping[str, object]) -> bool:
     return "detail-type" in event or _is_test(event) or _is_notification(event)
 
 
-def ordering_of(records: list[Mapping[str, object]]) -> Ordering:
+def ordering_of(records: Sequence[Mapping[str, object]]) -> Ordering:
     """The ordering that the source of the records keeps; the first record that names its source tells."""
     for raw in records:
         if is_object(raw) and "eventSource" in raw:
