@@ -3,7 +3,6 @@
 import asyncio
 import random
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,7 +102,7 @@ async def invoke(app: App, event: object, names: Names) -> Invocation:
     """
     records = records_of(event)
     recorder, watch = _Recorder(), Watch()
-    environment = Environment(_Threads(), time.monotonic, random.random, (watch.middleware,))
+    environment = Environment(_Threads(), random.random, (watch.middleware,))
     async with open_dispatcher(app, environment, Wiring(names, recorder)) as dispatcher:
         outcomes = await handle_batch(records, ordering_of(records), dispatcher.handle, 1, None)
     handled = [_handled(watch, record, outcome) for record, outcome in zip(records, outcomes, strict=True)]

@@ -15,11 +15,10 @@ from eventkit.backends import Raw
 from eventkit.batch import handle_batch_inline, later
 from eventkit.decode import Ordering, ordering_of, records_of
 from eventkit.delivery import Deadline
-from eventkit.dispatch import Wiring, open_dispatcher
+from eventkit.dispatch import Wiring, open_dispatcher, opening_waits
 from eventkit.errors import EventkitError
 from eventkit.events._base import text_or_none
 from eventkit.execution import Environment
-from eventkit.inject import Injector
 from eventkit.outcomes import DONE, Interrupted, Outcome, Reject, Retry
 from eventkit_lambda._alarm import Alarm
 from eventkit_lambda._loop import KeptLoop, run_at_once
@@ -69,10 +68,10 @@ class LambdaHandler:
         self._queues = LazyBackend(backend, self._stack) if isinstance(backend, str) else backend
         self._names = names or Names.from_environ(app.name, os.environ)
         wiring = Wiring(self._names, self._queues)
-        environment = Environment(self._alarm, monotonic, random.random)
+        environment = Environment(self._alarm, random.random)
         opening = self._stack.enter_async_context(open_dispatcher(app, environment, wiring))
         try:
-            self._dispatcher = self._loop.run(opening) if _may_wait(app, wiring) else run_at_once(opening)
+            self._dispatcher = self._loop.run(opening) if opening_waits(app, wiring) else run_at_once(opening)
         except BaseException:
             self._loop.close()
             raise
@@ -209,13 +208,6 @@ class LambdaHandler:
         if not self._busy:
             self.close()
             raise SystemExit(0)
-
-
-def _may_wait(app: App, wiring: Wiring) -> bool:
-    """Whether opening the app takes an event loop."""
-    injector = Injector({}, wiring.sender)
-    routes = (*app.routes(), *([app.fallback] if app.fallback else []))
-    return app.lifespan is not None or any(injector.is_async(route.signature) for route in routes)
 
 
 def _queue_of(record: Raw) -> str | None:

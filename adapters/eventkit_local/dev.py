@@ -19,7 +19,7 @@ from eventkit.names import Names
 from eventkit_local.emulator import Progress, start_emulator
 from eventkit_local.plan import Plan, plan_of
 from eventkit_local.provision import Target, provision, require_permission
-from eventkit_local.watch import Seen, Watch, watched
+from eventkit_local.watch import Seen, Watch
 from eventkit_poller import Poller, Settings, Settled, queues_of
 
 __all__ = ["Aws", "Session", "account", "dev_session", "local_aws"]
@@ -195,4 +195,4 @@ def _poller(app: App, backend: Backend, names: Names, observe: Callable[[Seen], 
             observe(seen)
 
     settings = Settings(concurrency=max(10, 2 * len(queues_of(app, names))), wait=WAIT, drain=DRAIN)
-    return Poller(watched(app, watch.middleware), backend, settings, names=names, observe=settled)
+    return Poller(app, backend, settings, names=names, middleware=(watch.middleware,), observe=settled)

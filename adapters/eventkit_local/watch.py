@@ -1,21 +1,18 @@
 """Looking on: every delivery of an app with what became of it, for people who watch."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from time import monotonic
 
-from eventkit.app import App, Lifespan, Route
 from eventkit.backends import Raw
 from eventkit.decode import record_id, unwrap
 from eventkit.delivery import Delivery
 from eventkit.errors import DecodeError
 from eventkit.events import AwsEvent, Message
-from eventkit.middleware import CallNext, Middleware
+from eventkit.middleware import CallNext
 from eventkit.outcomes import Outcome, Reject
-from eventkit.values import replace as changed
 
-__all__ = ["Seen", "Watch", "watched"]
+__all__ = ["Seen", "Watch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,34 +81,3 @@ def _seen(event: AwsEvent, handler: str | None, outcome: Outcome, seconds: float
     outermost = event.outermost
     attempt = outermost.attempt if isinstance(outermost, Message) else 1
     return Seen(outermost.id, event.path, event, handler, outcome, seconds, attempt)
-
-
-def watched(app: App, middleware: Middleware) -> App:
-    """The same app, with a middleware around every delivery, outside of its own."""
-    return _Watched(app, middleware)
-
-
-def _of(app: App, lifespan: Lifespan | None) -> Lifespan | None:
-    """The lifespan, given its own app and no other."""
-
-    def begin(_: App) -> AbstractAsyncContextManager[object]:
-        return lifespan(app) if lifespan is not None else nullcontext()
-
-    return None if lifespan is None else begin
-
-
-class _Watched(App):
-    def __init__(self, app: App, middleware: Middleware) -> None:
-        super().__init__(app.name, lifespan=_of(app, app.lifespan))
-        self._app = app
-        self._outermost = middleware
-
-    def routes(self) -> tuple[Route, ...]:
-        return tuple(self._around(route) for route in self._app.routes())
-
-    @property
-    def fallback(self) -> Route | None:
-        return None if self._app.fallback is None else self._around(self._app.fallback)
-
-    def _around(self, route: Route) -> Route:
-        return changed(route, middleware=(self._outermost, *route.middleware))

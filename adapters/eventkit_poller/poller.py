@@ -12,6 +12,7 @@ from eventkit.backends import Backend, Raw
 from eventkit.dispatch import Dispatcher, Wiring, open_dispatcher
 from eventkit.errors import ConfigurationError
 from eventkit.execution import Environment
+from eventkit.middleware import Middleware
 from eventkit.names import Names
 from eventkit.outcomes import Outcome
 from eventkit_poller.acks import Acks
@@ -58,18 +59,21 @@ class Poller:
         settings: Settings | None = None,
         *,
         names: Names | None = None,
+        middleware: Sequence[Middleware] = (),
         observe: Callable[[Settled], None] | None = None,
         timing: Timing | None = None,
     ) -> None:
         """`names` says what the app's resources are called, by default what the app calls them.
 
-        `observe` is called once for each record when its outcome is certain; it must be quick. Raises
-        `ConfigurationError` when there is nothing to poll, or fewer slots than queues.
+        `middleware` lies around every delivery, outside of the app's own. `observe` is called once for each record
+        when its outcome is certain; it must be quick. Raises `ConfigurationError` when there is nothing to poll, or
+        fewer slots than queues.
         """
         self._app = app
         self._backend = backend
         self._settings = settings or Settings()
         self._names = names or Names(app.name)
+        self._middleware = tuple(middleware)
         self._observe = observe or _ignore
         self._timing = timing or Timing()
         self.plan: Plan = _checked(plan_of(app, self._names), self._settings, app)
@@ -136,7 +140,7 @@ class Poller:
         for resource in self.plan.unsupported:
             log.warning("source.unsupported", extra={"app": self._app.name, "resource": str(resource)})
         threads = Threads()
-        environment = Environment(threads, self._timing.clock, self._timing.random)
+        environment = Environment(threads, self._timing.random, self._middleware)
         try:
             async with open_dispatcher(self._app, environment, Wiring(self._names, self._backend)) as dispatcher:
                 self._phase = _Phase.SERVING

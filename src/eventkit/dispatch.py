@@ -26,7 +26,7 @@ from eventkit.routing import Candidate, Entry, RoutingTable
 from eventkit.sources import SKIPPED, Selector
 from eventkit.values import Value
 
-__all__ = ["Dispatcher", "Wiring", "open_dispatcher"]
+__all__ = ["Dispatcher", "Wiring", "open_dispatcher", "opening_waits"]
 
 log: logging.Logger = logging.getLogger("eventkit")
 
@@ -232,14 +232,20 @@ def _or_unwanted_on_loop(fallback: CallOnLoop | None, passed_over: Counter[str])
     return deliver
 
 
+def opening_waits(app: App, wiring: Wiring) -> bool:
+    """Whether `open_dispatcher` may have to wait for something, so that it takes an event loop."""
+    injector = Injector({}, wiring.sender)
+    routes = (*app.routes(), *([app.fallback] if app.fallback else []))
+    return app.lifespan is not None or any(injector.is_async(route.signature) for route in routes)
+
+
 @asynccontextmanager
 async def open_dispatcher(
     app: App, environment: Environment, wiring: Wiring, overrides: Overrides | None = None
 ) -> AsyncGenerator[Dispatcher]:
     """Run the app's lifespan around a dispatcher for it. `overrides` replaces dependencies, in tests."""
     injector = Injector(overrides or {}, wiring.sender)
-    routes = app.routes()
-    fallback = app.fallback
+    routes, fallback = app.routes(), app.fallback
     async with AsyncExitStack() as stack:
         state = None if app.lifespan is None else await stack.enter_async_context(app.lifespan(app))
         await injector.open(state, [route.signature for route in (*routes, *([fallback] if fallback else []))], stack)

@@ -38,7 +38,6 @@ class Environment(Value):
     """What a runtime gives to its routes. `middleware` lies outside the app's own; `random` draws from 0 to 1."""
 
     blocking: Blocking
-    clock: Callable[[], float]
     random: Callable[[], float]
     middleware: tuple[Middleware, ...] = ()
 

@@ -249,7 +249,7 @@ async def opened(
     random: float = 1.0,
 ) -> AsyncGenerator[Dispatcher]:
     """The app in a runtime whose clock stands still and whose dice always show `random`."""
-    environment = Environment(blocking or AtOnce(), lambda: 0.0, lambda: random, middleware)
+    environment = Environment(blocking or AtOnce(), lambda: random, middleware)
     async with open_dispatcher(app, environment, Wiring(names or Names("app"), publisher), overrides) as dispatcher:
         yield dispatcher
 

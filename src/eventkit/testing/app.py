@@ -17,7 +17,6 @@ from eventkit.inject import Overrides
 from eventkit.names import Names
 from eventkit.outcomes import Outcome, Reject, Retry
 from eventkit.publish import Outgoing
-from eventkit.testing.clock import VirtualClock
 from eventkit.values import Value
 
 __all__ = ["RANDOM", "Published", "TestApp"]
@@ -73,7 +72,7 @@ class TestApp:
         return tuple(self._published)
 
     async def __aenter__(self) -> Self:
-        environment = Environment(_AtOnce(), VirtualClock().now, lambda: RANDOM)
+        environment = Environment(_AtOnce(), lambda: RANDOM)
         opening = open_dispatcher(self._app, environment, Wiring(self._names, self), self._overrides)
         self._dispatcher = await self._stack.enter_async_context(opening)
         return self

@@ -17,7 +17,7 @@ from eventkit.execution import Environment
 from eventkit.middleware import CallNext
 from eventkit.outcomes import Outcome
 from eventkit.testing import s3_event, s3_record, s3_test_event, sqs_record
-from eventkit_local.watch import Seen, Watch, watched
+from eventkit_local.watch import Seen, Watch
 
 T = TypeVar("T")
 
@@ -71,8 +71,8 @@ def ticking() -> Callable[[], float]:
 def seen(record: Raw, app: App | None = None) -> Sequence[Seen]:
     async def handled() -> Sequence[Seen]:
         watch = Watch(ticking())
-        environment = Environment(Inline(), lambda: 0.0, lambda: 0.5)
-        async with open_dispatcher(watched(app or blog(), watch.middleware), environment, Wiring(Names("blog"))) as run:
+        environment = Environment(Inline(), lambda: 0.5, (watch.middleware,))
+        async with open_dispatcher(app or blog(), environment, Wiring(Names("blog"))) as run:
             return watch.seen(record, await run.handle(record))
 
     return asyncio.run(handled())
@@ -165,8 +165,8 @@ def test_nothing_is_remembered_of_a_record_that_was_seen() -> None:
     watch = Watch()
 
     async def handle() -> None:
-        environment = Environment(Inline(), lambda: 0.0, lambda: 0.5)
-        async with open_dispatcher(watched(blog(), watch.middleware), environment, Wiring(Names("blog"))) as run:
+        environment = Environment(Inline(), lambda: 0.5, (watch.middleware,))
+        async with open_dispatcher(blog(), environment, Wiring(Names("blog"))) as run:
             watch.seen(record, await run.handle(record))
 
     asyncio.run(handle())
