@@ -33,6 +33,7 @@ class Queues:
         self.url = Memo(self._find_url)
         self.arn = Memo(self._find_arn)
         self.dead_letter = Memo(self._find_dead_letter)
+        self.visibility = Memo(self._find_visibility)
 
     async def _find_url(self, address: str) -> str:
         if address.startswith(("https://", "http://")):
@@ -49,6 +50,10 @@ class Queues:
         if parse_arn(address) and arn != address:
             raise BackendError(f"queue {address!r} is not where this client looks: it found {arn!r}; set AWS_REGION")
         return arn
+
+    async def _find_visibility(self, address: str) -> str:
+        """The queue's visibility timeout in seconds, as a text."""
+        return await self._attribute(address, "VisibilityTimeout")
 
     async def _find_dead_letter(self, address: str) -> str:
         """The ARN of the queue's dead-letter queue."""

@@ -6,7 +6,18 @@ from typing import Any, Protocol, cast
 
 from eventkit.errors import BackendError, EventkitError
 
-__all__ = ["BlockingClient", "Call", "SnsClient", "SqsClient", "blocking", "call", "code_of", "on_demand", "translated"]
+__all__ = [
+    "BlockingClient",
+    "Call",
+    "SnsClient",
+    "SqsClient",
+    "blocking",
+    "call",
+    "code_of",
+    "is_passing",
+    "on_demand",
+    "translated",
+]
 
 Call = Callable[..., Awaitable[Mapping[str, object]]]
 """A client's method: takes the request's members as keyword arguments, gives the response's."""
@@ -95,6 +106,15 @@ def code_of(error: BaseException | None) -> str:
     code = fields.get("Error", {}).get("Code") or type(error).__name__
     return code.rpartition(".")[2]
 
+
+def is_passing(error: BackendError) -> bool:
+    """Whether the same request may succeed in a moment: the service failed or throttled it, or was not reached."""
+    response = cast("dict[str, dict[str, int]]", getattr(error.__cause__, "response", None) or {})
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", SERVER_ERROR)
+    return status >= SERVER_ERROR or "throttl" in code_of(error).lower()
+
+
+SERVER_ERROR = 500
 
 _NO_QUEUE = "; there is no such queue in this account and Region"
 _HINTS = {

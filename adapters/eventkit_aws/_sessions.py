@@ -16,8 +16,9 @@ READ_TIMEOUT = 30
 CONNECT_TIMEOUT = 5
 """Seconds."""
 
-ATTEMPTS = 4
-"""Calls for one request, the first included; whoever calls has patience of his own."""
+ATTEMPTS = 2
+"""Calls for one request, the first included. The second is for connections that the service has closed; whoever calls
+has patience of his own."""
 
 CONNECTIONS = 100
 """Connections of one client. Each long poll holds one, and a delete must never wait for those to end."""
@@ -51,6 +52,8 @@ class Options:
     def client(self) -> dict[str, Any]:
         """The arguments that make a client of boto3 or aioboto3. Raises `MissingExtraError`."""
         config = imported("botocore.config").Config(
+            user_agent=f"Botocore/{imported('botocore').__version__} eventkit",  # botocore's own is made twice a call
+            parameter_validation=False,  # the requests are made here
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},

@@ -8,7 +8,6 @@ on the queues that are read, `sqs:GetQueueUrl` and `SendMessage` on dead-letter 
 `sns:Publish` on topics, and `sns:ListTopics` where a topic is given by its name.
 """
 
-import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from functools import partial
 from math import ceil
 from typing import Any
 
-from eventkit.backends import Raw
+from eventkit.backends import SETTLED, Raw, Unsettled
 from eventkit.backends._park import parked
 from eventkit.backends._sending import MAX_BYTES, QueueMessage, is_fifo, queue_message, require_groups
 from eventkit.errors import BackendError, ConfigurationError
@@ -31,6 +30,7 @@ from eventkit_aws._calls import (
     blocking,
     call,
     code_of,
+    is_passing,
     on_demand,
     translated,
 )
@@ -47,8 +47,6 @@ __all__ = [
     "open_backend",
     "open_blocking_backend",
 ]
-
-log: logging.Logger = logging.getLogger("eventkit")
 
 MAX_WAIT = 20
 """Seconds of the longest poll ("ReceiveMessage" in the SQS API reference)."""
@@ -99,8 +97,12 @@ class SqsBackend:
         self._queues = Queues(sqs)
         self._topics = Topics(sns)
 
-    async def receive(self, queue: str, limit: int, wait: float) -> Sequence[Raw]:
+    async def visibility(self, queue: str) -> float:
+        return float(await self._queues.visibility(queue))
+
+    async def receive(self, queue: str, limit: int, wait: float, visibility: float | None = None) -> Sequence[Raw]:
         url, arn = await self._queues.url(queue), await self._queues.arn(queue)
+        timeout = {} if visibility is None else {"VisibilityTimeout": seconds_of_visibility(visibility)}
         response = await call(
             self._sqs.receive_message,
             f"ReceiveMessage on {queue!r}",
@@ -109,14 +111,15 @@ class SqsBackend:
             WaitTimeSeconds=min(MAX_WAIT, ceil(wait)),
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
+            **timeout,
         )
         return [record_of(message, arn) for message in response.get("Messages") or ()]
 
-    async def delete(self, queue: str, records: Sequence[Raw]) -> Sequence[Raw]:
+    async def delete(self, queue: str, records: Sequence[Raw]) -> Unsettled:
         batch = await self._on_queue("DeleteMessageBatch", self._sqs.delete_message_batch, queue)
         return await _settle(batch, [(record, {"ReceiptHandle": record["receiptHandle"]}) for record in records])
 
-    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Sequence[Raw]:
+    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Unsettled:
         batch = await self._on_queue("ChangeMessageVisibilityBatch", self._sqs.change_message_visibility_batch, queue)
         entries: list[tuple[Raw, Entry]] = [
             (record, {"ReceiptHandle": record["receiptHandle"], "VisibilityTimeout": seconds_of_visibility(delay)})
@@ -168,7 +171,12 @@ class SqsBackend:
         for attempt in range(SENDING_ATTEMPTS):
             if attempt:
                 await self._sleep(PAUSE * 2 ** (attempt - 1))
-            failures = (await batch.verb(_numbered(entries))).get("Failed") or []
+            try:
+                failures = (await batch.verb(_numbered(entries))).get("Failed") or []
+            except BackendError as error:
+                if attempt == SENDING_ATTEMPTS - 1 or not is_passing(error):
+                    raise
+                continue
             if not failures:
                 return
             if not all(map(_is_passing, failures)):
@@ -182,32 +190,38 @@ class SqsBackend:
         return _Batch(name, queue, lambda entries: call(verb, f"{name} on {queue!r}", **request, Entries=entries))
 
 
-async def _settle(batch: _Batch, settlements: Sequence[tuple[Raw, Entry]]) -> list[Raw]:
-    """Carry out a batch operation on records; returns those for which it may be tried again."""
-    again: list[Raw] = []
-    for start in range(0, len(settlements), MAX_ENTRIES):
-        again += await _settle_part(batch, settlements[start : start + MAX_ENTRIES])
-    return again
+async def _settle(batch: _Batch, settlements: Sequence[tuple[Raw, Entry]]) -> Unsettled:
+    """Carry out a batch operation on records; returns those for which it failed."""
+    parts = [settlements[start : start + MAX_ENTRIES] for start in range(0, len(settlements), MAX_ENTRIES)]
+    return _together([await _settle_part(batch, part) for part in parts])
 
 
-async def _settle_part(batch: _Batch, part: Sequence[tuple[Raw, Entry]]) -> list[Raw]:
+async def _settle_part(batch: _Batch, part: Sequence[tuple[Raw, Entry]]) -> Unsettled:
     try:
         response = await batch.verb(_numbered([entry for _, entry in part]))
     except BackendError as error:
         if code_of(error) not in GONE:
             raise
         if len(part) > 1:  # one bad handle refuses them all, and which is not told
-            return [record for one in part for record in await _settle_part(batch, [one])]
-        _log_refused(batch, part[0][0], code_of(error))
-        return []
+            return _together([await _settle_part(batch, [one]) for one in part])
+        return Unsettled(lost=(part[0][0],))
+    failures = response.get("Failed")
+    return _unsettled(part, failures) if failures else SETTLED
+
+
+def _unsettled(part: Sequence[tuple[Raw, Entry]], failures: Sequence[Mapping[str, Any]]) -> Unsettled:
     again: list[Raw] = []
-    for failure in response.get("Failed") or ():
-        record = part[int(failure["Id"])][0]
-        if _is_passing(failure):
-            again.append(record)
-        else:
-            _log_refused(batch, record, str(failure.get("Code")))
-    return again
+    lost: list[Raw] = []
+    for failure in failures:
+        (again if _is_passing(failure) else lost).append(part[int(failure["Id"])][0])
+    return Unsettled(tuple(again), tuple(lost))
+
+
+def _together(parts: Sequence[Unsettled]) -> Unsettled:
+    if all(part is SETTLED for part in parts):
+        return SETTLED
+    again = tuple(record for part in parts for record in part.again)
+    return Unsettled(again, tuple(record for part in parts for record in part.lost))
 
 
 def _numbered(entries: list[Entry]) -> list[Entry]:
@@ -217,11 +231,6 @@ def _numbered(entries: list[Entry]) -> list[Entry]:
 def _is_passing(failure: Mapping[str, Any]) -> bool:
     """Whether an entry may succeed when it is sent again; SQS blames the sender for throttling, too."""
     return not failure.get("SenderFault") or "throttl" in str(failure.get("Code")).lower()
-
-
-def _log_refused(batch: _Batch, record: Raw, code: str) -> None:
-    facts = {"queue": batch.target, "id": record.get("messageId"), "operation": batch.name, "code": code}
-    log.warning("sqs.record_not_ours", extra=facts)
 
 
 @asynccontextmanager

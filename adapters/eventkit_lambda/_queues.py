@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Protocol
 
-from eventkit.backends import Backend, Raw, Settler, open_backend
+from eventkit.backends import Backend, Raw, Settler, Unsettled, open_backend
 from eventkit.outcomes import Reject
 from eventkit.publish import Outgoing, Publisher
 
@@ -24,7 +24,7 @@ class LazyBackend:
         self._stack = stack
         self._backend: Backend | None = None
 
-    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Sequence[Raw]:
+    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Unsettled:
         """See `Settler.extend`."""
         return await (await self._opened()).extend(queue, delays)
 

@@ -173,12 +173,12 @@ class LambdaHandler:
     async def _delay(self, queue: str, entries: Sequence[tuple[Raw, float]]) -> None:
         """A message that cannot be delayed comes back after the queue's visibility timeout."""
         try:
-            failed = await self._queues.extend(queue, entries)
+            left = await self._queues.extend(queue, entries)
         except EventkitError as error:
             log.warning("retry.not_delayed", extra={"queue": queue, "records": len(entries), "error": str(error)})
         else:
-            if failed:
-                log.warning("retry.not_delayed", extra={"queue": queue, "records": len(failed)})
+            if failed := len(left.again) + len(left.lost):
+                log.warning("retry.not_delayed", extra={"queue": queue, "records": failed})
 
     async def _parked(self, record: Raw, reject: Reject) -> Outcome:
         """A rejected record is done once the dead-letter queue, or the on-failure destination, has it.

@@ -20,7 +20,7 @@ from eventkit_local.emulator import Progress, start_emulator
 from eventkit_local.plan import Plan, plan_of
 from eventkit_local.provision import Target, provision, require_permission
 from eventkit_local.watch import Seen, Watch
-from eventkit_poller import Poller, Settings, Settled, queues_of
+from eventkit_poller import Observation, Poller, Settings, Settled, queues_of
 
 __all__ = ["Aws", "Session", "account", "dev_session", "local_aws"]
 
@@ -190,9 +190,10 @@ async def dev_session(
 def _poller(app: App, backend: Backend, names: Names, observe: Callable[[Seen], None]) -> Poller:
     watch = Watch()
 
-    def settled(one: Settled) -> None:
-        for seen in watch.seen(one.record, one.outcome):
-            observe(seen)
+    def settled(seen: Observation) -> None:
+        if isinstance(seen, Settled):
+            for one in watch.seen(seen.record, seen.outcome):
+                observe(one)
 
     settings = Settings(concurrency=max(10, 2 * len(queues_of(app, names))), wait=WAIT, drain=DRAIN)
     return Poller(app, backend, settings, names=names, middleware=(watch.middleware,), observe=settled)

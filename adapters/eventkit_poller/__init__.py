@@ -6,18 +6,28 @@
         summary = await run_poller(Poller(app, backend, Settings(concurrency=50)))
 """
 
+from eventkit_poller.observing import Extended, Failed, Lost, Observation, Observe, QueueState, Received, Settled, State
 from eventkit_poller.plan import Plan, PolledQueue, plan_of, queues_of
 from eventkit_poller.poller import Poller
-from eventkit_poller.settings import Settings, Timing
+from eventkit_poller.settings import Settings, Share, Timing
 from eventkit_poller.signals import run_poller
-from eventkit_poller.work import Settled, Summary
+from eventkit_poller.work import Summary
 
 __all__ = [
+    "Extended",
+    "Failed",
+    "Lost",
+    "Observation",
+    "Observe",
     "Plan",
     "PolledQueue",
     "Poller",
+    "QueueState",
+    "Received",
     "Settings",
     "Settled",
+    "Share",
+    "State",
     "Summary",
     "Timing",
     "plan_of",

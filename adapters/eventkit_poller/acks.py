@@ -2,28 +2,36 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 
-from eventkit.backends import Backend, Raw
+from eventkit.backends import Unsettled
 from eventkit.errors import BackendError
 from eventkit.outcomes import Backoff
-from eventkit_poller.settings import MAX_BATCH, Timing
-from eventkit_poller.tasks import Tasks
+from eventkit_poller.context import Context
+from eventkit_poller.flights import Flight
+from eventkit_poller.heartbeat import Heartbeat
+from eventkit_poller.observing import Failed, Verb
+from eventkit_poller.settings import MAX_BATCH
 
 __all__ = ["Ack", "Acks"]
 
 log: logging.Logger = logging.getLogger("eventkit.poller")
 
-ATTEMPTS: int = 6
-BACKOFF = Backoff(base=0.1, cap=2.0)
+BACKOFF = Backoff(base=0.2, cap=10.0)
+"""The pauses between calls while they fail."""
+
+LAST_TRIES = 10
+"""Calls that fail at least so often in the time for the last acknowledgements."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ack:
     """What is to become of a record: visible again at a moment of the clock, or deleted where that is None."""
 
-    record: Raw
+    flight: Flight
     visible: float | None = None
 
 
@@ -31,21 +39,26 @@ class Acks:
     """The acknowledgements of one queue.
 
     They wait for others to share their call: until there are ten, until `flush`, or for `linger` seconds. What the
-    backend could not do is tried again a few times, that alone; after that the record comes back when its visibility
-    runs out, so it is handled again and never lost.
+    backend could not do is tried again for as long as the record is this process's; while that goes on there is one
+    call at a time, with pauses that grow. A record that is lost meanwhile is handled again.
     """
 
-    def __init__(self, queue: str, backend: Backend, sending: Tasks, timing: Timing, linger: float) -> None:
-        self.failed: int = 0
-        """How many acknowledgements were given up."""
+    def __init__(self, queue: str, context: Context, heartbeat: Heartbeat) -> None:
+        """`heartbeat` keeps the records that are to be deleted, until they are; the others it has released."""
         self._queue = queue
-        self._backend = backend
-        self._sending = sending
-        self._timing = timing
-        self._linger = linger
+        self._context = context
+        self._heartbeat = heartbeat
         self._deletes: list[Ack] = []
         self._releases: list[Ack] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._repeating = False
+        self._woken = asyncio.Event()
+        self._patience = inf
+
+    @property
+    def waiting(self) -> int:
+        """How many records are not acknowledged."""
+        return len(self._deletes) + len(self._releases)
 
     def add(self, ack: Ack) -> None:
         """Acknowledge soon."""
@@ -54,50 +67,110 @@ class Acks:
         if len(waiting) >= MAX_BATCH:
             self._send(waiting)
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._linger, self.flush)
+            self._timer = asyncio.get_running_loop().call_later(self._context.settings.linger, self.flush)
 
     def flush(self) -> None:
-        """Acknowledge at once what waits."""
+        """Acknowledge at once what waits for company."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._send(self._deletes)
         self._send(self._releases)
 
-    def _send(self, waiting: list[Ack]) -> None:
-        if waiting:
-            self._sending.start(self._settled(tuple(waiting)))
-            waiting.clear()
-        if self._timer is not None and not (self._deletes or self._releases):
-            self._timer.cancel()
-            self._timer = None
+    def finish(self) -> None:
+        """Acknowledge at once what waits, whatever it waits for, and pause only shortly from now on."""
+        self._patience = self._context.settings.flush / LAST_TRIES
+        self._woken.set()
+        self.flush()
 
-    async def _settled(self, acks: Sequence[Ack]) -> None:
+    def _send(self, waiting: list[Ack]) -> None:
+        while waiting and not self._repeating:
+            self._context.sending.start(self._carried_out(_taken(waiting)))
+
+    async def _carried_out(self, acks: Sequence[Ack]) -> None:
+        if not await self._succeeds(acks) and not self._repeating:
+            self._repeating = True
+            try:
+                await self._repeat()
+            finally:
+                self._repeating = False
+            self.flush()
+
+    async def _repeat(self) -> None:
+        """Make one call at a time, until one succeeds or nothing waits any more."""
+        failures = 1
+        while waiting := self._deletes or self._releases:
+            await self._pause(failures)
+            if await self._succeeds(_taken(waiting)):
+                log.info("acknowledge.recovered", extra={"queue": self._queue, "failures": failures})
+                return
+            failures += 1
+
+    async def _pause(self, failures: int) -> None:
+        seconds = min(BACKOFF.delay(failures, self._context.timing.random), self._patience)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        self._woken.clear()
+
+    async def _succeeds(self, acks: Sequence[Ack]) -> bool:
+        """Make one call, and let those wait for which it failed; says whether there are none."""
         left = acks
         try:
-            for attempt in range(1, ATTEMPTS + 1):
-                left = await self._tried(left)
-                if not left:
-                    return
-                if attempt < ATTEMPTS:
-                    await asyncio.sleep(BACKOFF.delay(attempt, self._timing.random))
-        finally:
-            if left:
-                self.failed += len(left)
-                log.error("acknowledge.failed", extra={"queue": self._queue, "records": len(left)})
+            left = await self._tried([ack for ack in acks if self._is_ours(ack)])
+        finally:  # where it was cut off, what became of them is not known
+            waiting = self._deletes if acks[0].visible is None else self._releases
+            waiting[:0] = left
+        return not left
+
+    def _is_ours(self, ack: Ack) -> bool:
+        """Whether the record can still be acknowledged: it is neither lost nor visible anyway."""
+        return not ack.flight.lost and ack.flight.until > self._context.timing.clock()
 
     async def _tried(self, acks: Sequence[Ack]) -> Sequence[Ack]:
         """Make one call; return those for which it may be made again."""
+        if not acks:
+            return ()
         try:
-            failed = await self._call(acks)
+            left = await (self._deleted(acks) if acks[0].visible is None else self._made_visible(acks))
         except BackendError as error:
-            log.warning("acknowledge.error", extra={"queue": self._queue, "records": len(acks), "error": str(error)})
+            facts = {"queue": self._queue, "records": len(acks), "error": str(error)}
+            log.warning("acknowledge.error", extra=facts)
+            self._context.observe(Failed(self._queue, _verb(acks[0]), len(acks)))
             return acks
-        return [ack for ack in acks if ack.record in failed] if failed else ()
+        if not left.again:
+            return ()
+        self._context.observe(Failed(self._queue, _verb(acks[0]), len(left.again)))
+        again = {id(record) for record in left.again}
+        return [ack for ack in acks if id(ack.flight.record) in again]
 
-    async def _call(self, acks: Sequence[Ack]) -> Sequence[Raw]:
-        if acks[0].visible is None:
-            return await self._backend.delete(self._queue, [ack.record for ack in acks])
-        return await self._backend.extend(self._queue, list(self._delays(acks)))
+    async def _deleted(self, acks: Sequence[Ack]) -> Unsettled:
+        left = await self._context.backend.delete(self._queue, [ack.flight.record for ack in acks])
+        again, lost = ({id(record) for record in records} for records in (left.again, left.lost))
+        for ack in acks:
+            if id(ack.flight.record) in lost:
+                self._heartbeat.lose(ack.flight)
+            elif id(ack.flight.record) not in again:
+                self._heartbeat.release(ack.flight)
+        return left
 
-    def _delays(self, acks: Sequence[Ack]) -> Iterable[tuple[Raw, float]]:
+    async def _made_visible(self, acks: Sequence[Ack]) -> Unsettled:
+        # An extension that is on its way could arrive later than this call, and undo it.
+        extensions = {ack.flight.extension for ack in acks if ack.flight.extension is not None}
+        if extensions:
+            await asyncio.wait(extensions)
         # The service counts from the call, so time that passed while waiting, or between attempts, is taken off.
-        now = self._timing.clock()
-        return ((ack.record, max(0.0, (ack.visible or 0.0) - now)) for ack in acks)
+        now = self._context.timing.clock()
+        delays = [(ack.flight.record, max(0.0, (ack.visible or 0.0) - now)) for ack in acks]
+        return await self._context.backend.extend(self._queue, delays)
+
+
+def _taken(waiting: list[Ack]) -> Sequence[Ack]:
+    """Take what one call may have."""
+    taken = waiting[:MAX_BATCH]
+    del waiting[:MAX_BATCH]
+    return taken
+
+
+def _verb(ack: Ack) -> Verb:
+    return "delete" if ack.visible is None else "extend"

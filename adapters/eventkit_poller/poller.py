@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from functools import partial
@@ -15,14 +15,15 @@ from eventkit.execution import Environment
 from eventkit.middleware import Middleware
 from eventkit.names import Names
 from eventkit.outcomes import Outcome
-from eventkit_poller.acks import Acks
+from eventkit_poller.context import Context
+from eventkit_poller.observing import Observation, Observe, QueueState, State
 from eventkit_poller.plan import Plan, PolledQueue, plan_of
 from eventkit_poller.receiver import Receiver
 from eventkit_poller.settings import Settings, Timing
-from eventkit_poller.slots import Slots, asking
+from eventkit_poller.slots import Account, Slots, asking
 from eventkit_poller.tasks import Tasks
 from eventkit_poller.threads import Threads
-from eventkit_poller.work import Settled, Summary, Work, Working
+from eventkit_poller.work import Summary, Work
 
 __all__ = ["Poller"]
 
@@ -60,25 +61,25 @@ class Poller:
         *,
         names: Names | None = None,
         middleware: Sequence[Middleware] = (),
-        observe: Callable[[Settled], None] | None = None,
+        observe: Observe | None = None,
         timing: Timing | None = None,
     ) -> None:
         """`names` says what the app's resources are called, by default what the app calls them.
 
-        `middleware` lies around every delivery, outside of the app's own. `observe` is called once for each record
-        when its outcome is certain; it must be quick. Raises `ConfigurationError` when there is nothing to poll, or
-        fewer slots than queues.
+        `middleware` lies around every delivery, outside of the app's own. `observe` is called with each `Observation`,
+        on the event loop; it must be quick. Raises `ConfigurationError` when there is nothing to poll, or fewer slots
+        than queues.
         """
         self._app = app
         self._backend = backend
         self._settings = settings or Settings()
         self._names = names or Names(app.name)
         self._middleware = tuple(middleware)
-        self._observe = observe or _ignore
+        self._observe = _ignore if observe is None else _guarded(observe)
         self._timing = timing or Timing()
         self.plan: Plan = _checked(plan_of(app, self._names), self._settings, app)
         """What is polled."""
-        self._lines: Sequence[_Line] = ()
+        self._lines: Mapping[str, _Line] = {}
         self._receiving, self._handling, self._sending = (Tasks(self._broken) for _ in range(3))
         self._phase = _Phase.STARTING
         self._stopping = asyncio.Event()
@@ -88,7 +89,16 @@ class Poller:
     @property
     def summary(self) -> Summary:
         """What became of the records so far."""
-        return sum((line.work.summary for line in self._lines), Summary())
+        return sum((line.work.summary for line in self._lines.values()), Summary())
+
+    @property
+    def state(self) -> State:
+        """How it is doing."""
+        queues = {
+            address: QueueState(line.work.in_flight, line.work.oldest, line.receiver.failures)
+            for address, line in self._lines.items()
+        }
+        return State(self._phase is _Phase.SERVING and not self._stopping.is_set(), queues)
 
     async def run(self) -> Summary:
         """Run the app's lifespan, and poll inside it until `stop`; a poller runs once.
@@ -152,13 +162,14 @@ class Poller:
             raise self._error
 
     async def _serve(self, handle: Callable[[Raw], Awaitable[Outcome]]) -> None:
-        working = Working(self._backend, handle, self._handling, self._timing, self._observe)
-        slots = Slots(self._settings.concurrency)
-        self._lines = [self._line(queue, working, slots) for queue in self.plan.queues]
+        tasks = {"handling": self._handling, "sending": self._sending}
+        context = Context(self._backend, self._settings, self._timing, self._observe, handle, **tasks)
+        slots = Slots(self._settings.concurrency, self._timing.clock)
+        self._lines = {queue.address: self._line(queue, context, slots) for queue in self.plan.queues}
         facts = {"app": self._app.name, "queues": [queue.address for queue in self.plan.queues]}
         log.info("poller.started", extra=facts)
         try:
-            for line in self._lines:
+            for line in self._lines.values():
                 line.receiver.start(self._receiving)
             await self._stopping.wait()
         finally:
@@ -166,17 +177,17 @@ class Poller:
             await self._shut_down()
             log.info("poller.stopped", extra={**facts, **asdict(self.summary)})
 
-    def _line(self, queue: PolledQueue, working: Working, slots: Slots) -> _Line:
-        mine = Slots(queue.concurrency or self._settings.concurrency, slots)
-        acks = Acks(queue.address, self._backend, self._sending, self._timing, self._settings.linger)
-        work = Work(queue.address, working, mine, acks)
+    def _line(self, queue: PolledQueue, context: Context, slots: Slots) -> _Line:
+        share = self._settings.share(resource.name for resource in queue.resources)
+        account = Account(share, queue.concurrency or self._settings.concurrency)
+        work = Work(queue.address, context, partial(slots.give, 1, account))
         ask = partial(asking, self._settings, alone=len(self.plan.queues) == 1)
-        return _Line(work, Receiver(queue.address, working, mine, work, ask))
+        return _Line(work, Receiver(work, context, slots, account, ask))
 
     async def _shut_down(self) -> None:
         settings, clock = self._settings, self._timing.clock
         end = clock() + max(settings.wait, settings.drain) + settings.flush
-        for line in self._lines:
+        for line in self._lines.values():
             line.receiver.stop()
             line.work.stop()
         if not await self._handling.ended(settings.drain):
@@ -186,11 +197,13 @@ class Poller:
         if not await self._receiving.ended(end - settings.flush / 2 - clock()):
             log.error("receive.abandoned", extra={"app": self._app.name})
             self._receiving.cancel()
-        for line in self._lines:
+        for line in self._lines.values():
             line.work.release()
         if not await self._sending.ended(min(settings.flush, end - clock())):
             self._sending.cancel()
             await self._sending.ended(0)
+        for line in self._lines.values():
+            line.work.close()
 
 
 def _handle(dispatcher: Dispatcher, threads: Threads) -> Callable[[Raw], Awaitable[Outcome]]:
@@ -213,5 +226,17 @@ def _checked(plan: Plan, settings: Settings, app: App) -> Plan:
     return plan
 
 
-def _ignore(_: Settled) -> None:
+def _ignore(_: Observation) -> None:
     """Observe nothing."""
+
+
+def _guarded(observe: Observe) -> Observe:
+    """The observer, which cannot change what happens."""
+
+    def observed(seen: Observation) -> None:
+        try:
+            observe(seen)
+        except Exception as error:  # noqa: BLE001 - who looks on must not do harm
+            log.error("observer.failed", extra={"error": type(error).__qualname__})  # noqa: TRY400 - a trace may hold a payload
+
+    return observed

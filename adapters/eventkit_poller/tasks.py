@@ -27,12 +27,14 @@ class Tasks:
             task.cancel()
 
     async def ended(self, within: float) -> bool:
-        """Wait at most so many seconds for those that run now; say whether they have ended."""
-        running = tuple(self._running)
-        if not running:
-            return True
-        _, pending = await asyncio.wait(running, timeout=max(0.0, within))
-        return not pending
+        """Wait at most so many seconds until none runs, those included that start meanwhile; say whether none does."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + within
+        while self._running:
+            _, pending = await asyncio.wait(tuple(self._running), timeout=max(0.0, end - loop.time()))
+            if pending:
+                return False
+        return True
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._running.discard(task)

@@ -10,13 +10,13 @@ from math import ceil
 from typing import Any
 
 from eventkit import BackendError, Reject, Retry
-from eventkit.backends import Backend, Raw
+from eventkit.backends import Backend, Raw, Unsettled
 from eventkit.backends._park import NOTE
 from eventkit.backends.memory import Clock, MemoryBackend
 from eventkit.publish import Outgoing
 from eventkit.testing import TestApp, VirtualClock
 from eventkit_lambda import LambdaHandler
-from eventkit_poller import Poller, Settings, Settled, Timing
+from eventkit_poller import Observation, Poller, Settings, Settled, Timing
 from tests.adapters.poller.harness import LoopClock
 from tests.adapters.poller.virtual import VirtualLoop
 from tests.parity.apps import NAMES, Call, Play, app_of
@@ -61,13 +61,16 @@ class Changed:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
 
-    async def receive(self, queue: str, limit: int, wait: float) -> Sequence[Raw]:
-        return await self.backend.receive(queue, limit, wait)
+    async def visibility(self, queue: str) -> float:
+        return await self.backend.visibility(queue)
 
-    async def delete(self, queue: str, records: Sequence[Raw]) -> Sequence[Raw]:
+    async def receive(self, queue: str, limit: int, wait: float, visibility: float | None = None) -> Sequence[Raw]:
+        return await self.backend.receive(queue, limit, wait, visibility)
+
+    async def delete(self, queue: str, records: Sequence[Raw]) -> Unsettled:
         return await self.backend.delete(queue, records)
 
-    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Sequence[Raw]:
+    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Unsettled:
         return await self.backend.extend(queue, delays)
 
     async def park(self, queue: str, record: Raw, reject: Reject) -> None:
@@ -111,9 +114,9 @@ def in_poller(scenario: Scenario, flavour: str, alter: Alter = as_it_is) -> Seen
         return flavour != "async" and unanswered > waiting
 
     class Counting(Changed):
-        async def receive(self, queue: str, limit: int, wait: float) -> Sequence[Raw]:
+        async def receive(self, queue: str, limit: int, wait: float, visibility: float | None = None) -> Sequence[Raw]:
             nonlocal unanswered
-            records = await super().receive(queue, limit, wait)
+            records = await super().receive(queue, limit, wait, visibility)
             unanswered += len(records)
             return records
 
@@ -121,8 +124,10 @@ def in_poller(scenario: Scenario, flavour: str, alter: Alter = as_it_is) -> Seen
         nonlocal hanging
         hanging += 1
 
-    def answered(one: Settled) -> None:
+    def answered(one: Observation) -> None:
         nonlocal unanswered, hanging
+        if not isinstance(one, Settled):
+            return
         unanswered -= 1
         if isinstance(one.outcome, Retry) and isinstance(one.outcome.error, TimeoutError):
             hanging -= 1

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventkit import Reject
-from eventkit.backends import Backend, Raw
+from eventkit.backends import Backend, Raw, Unsettled
 from tests.parity.apps import FLAVOURS
 from tests.parity.runtimes import Alter, Changed, Seen, in_lambda, in_poller, in_test_app
 from tests.parity.scenarios import SCENARIOS, Scenario, sent
@@ -81,19 +81,19 @@ def uncounted(seen: Seen) -> Seen:
 
 
 class DropsDelays(Changed):
-    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Sequence[Raw]:
+    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Unsettled:
         return await super().extend(queue, delays[:0])
 
 
 class AddsToDelays(Changed):
-    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Sequence[Raw]:
+    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Unsettled:
         return await super().extend(queue, [(record, seconds + 1) for record, seconds in delays])
 
 
 class AcknowledgesFailures(Changed):
     """Deletes what is to be retried, so that what is behind it in its group comes first."""
 
-    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Sequence[Raw]:
+    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Unsettled:
         return await super().delete(queue, [record for record, seconds in delays if seconds])
 
 
@@ -107,7 +107,7 @@ class RejectsWithoutHandler(Changed):
 
 
 class NeverDeletes(Changed):
-    async def delete(self, queue: str, records: Sequence[Raw]) -> Sequence[Raw]:
+    async def delete(self, queue: str, records: Sequence[Raw]) -> Unsettled:
         return await super().delete(queue, records[:0])
 
 

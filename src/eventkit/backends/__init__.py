@@ -13,8 +13,9 @@ from typing import Protocol, cast
 from eventkit.errors import ConfigurationError
 from eventkit.outcomes import Reject
 from eventkit.publish import Publisher
+from eventkit.values import Value
 
-__all__ = ["GROUP", "Backend", "Raw", "Settler", "open_backend"]
+__all__ = ["GROUP", "SETTLED", "Backend", "Raw", "Settler", "Unsettled", "open_backend"]
 
 GROUP = "eventkit.backends"
 
@@ -22,14 +23,30 @@ Raw = Mapping[str, object]
 """A record, as parsed JSON in Lambda's shape."""
 
 
+class Unsettled(Value):
+    """The records of a call for which it failed, as they were passed.
+
+    Attributes:
+        again: Those for which it may be tried again.
+        lost: Those that are the caller's no more: the receipt handle has expired, or the message is gone. They are
+            left as they are; a service need not notice each of them.
+    """
+
+    again: Sequence[Raw] = ()
+    lost: Sequence[Raw] = ()
+
+
+SETTLED: Unsettled = Unsettled()
+"""No record: the call succeeded for all."""
+
+
 class Settler(Protocol):
     """What becomes of a queue's records that were not handled; the Lambda adapter needs no more than this."""
 
-    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Sequence[Raw]:
+    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Unsettled:
         """Keep each record invisible for so many seconds from now; 0 makes it visible at once.
 
-        Returns the records for which that failed and may be tried again. A record whose receipt handle has expired,
-        or that is gone, is left as it is and not returned. Raises `BackendError` when the service cannot be reached.
+        Returns the records for which that failed. Raises `BackendError` when the service cannot be reached.
         """
         ...
 
@@ -45,19 +62,25 @@ class Settler(Protocol):
 class Backend(Settler, Publisher, Protocol):
     """A service with queues."""
 
-    async def receive(self, queue: str, limit: int, wait: float) -> Sequence[Raw]:
-        """At most `limit` records (1 to 10), which are invisible to others for the queue's visibility timeout.
+    async def visibility(self, queue: str) -> float:
+        """The queue's visibility timeout: seconds for which a received record is invisible to others.
+
+        Raises `BackendError`.
+        """
+        ...
+
+    async def receive(self, queue: str, limit: int, wait: float, visibility: float | None = None) -> Sequence[Raw]:
+        """At most `limit` records (1 to 10), invisible to others for `visibility` seconds; None is the queue's timeout.
 
         Returns as soon as there are any, and with none after `wait` seconds (0 to 20). Raises `BackendError`.
         A caller that stops waiting must not cancel this call: records on their way would stay invisible.
         """
         ...
 
-    async def delete(self, queue: str, records: Sequence[Raw]) -> Sequence[Raw]:
+    async def delete(self, queue: str, records: Sequence[Raw]) -> Unsettled:
         """Delete records that were settled.
 
-        Returns the records for which that failed and may be tried again; one whose receipt handle has expired is
-        left as it is and not returned. Raises `BackendError` when the service cannot be reached.
+        Returns the records for which that failed. Raises `BackendError` when the service cannot be reached.
         """
         ...
 

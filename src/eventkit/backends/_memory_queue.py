@@ -83,8 +83,10 @@ class MemoryQueue:
         self._messages[message_id] = _Stored(message_id, message.body, system, message.attributes, visible_at)
         self._notify()
 
-    def take(self, now: float, limit: int) -> list[Raw]:
-        """Receive what is visible; what was received too often goes to the dead-letter queue instead.
+    def take(self, now: float, limit: int, visibility: float | None = None) -> list[Raw]:
+        """Receive what is visible, for `visibility` seconds, by default the queue's.
+
+        What was received too often goes to the dead-letter queue instead.
 
         On a FIFO queue an invisible message holds back those of its group that came after it.
         """
@@ -104,20 +106,26 @@ class MemoryQueue:
                 taken.append(message)
         for message in spent:
             self._redrive(now, message)
-        return [self._received(now, message) for message in taken]
+        seconds = self.settings.visibility if visibility is None else visibility
+        return [self._received(now, message, now + seconds) for message in taken]
 
-    def delete(self, now: float, record: Raw) -> None:
-        """Delete the message, unless the record's receipt handle has expired."""
-        if message := self._held(now, record):
-            del self._messages[message.id]
-            self._notify()
-
-    def extend(self, now: float, record: Raw, seconds: float) -> None:
-        """Keep the message invisible for so long from now, unless its visibility timeout is over."""
+    def delete(self, now: float, record: Raw) -> bool:
+        """Delete the message, unless the record's receipt handle has expired; says whether it did."""
         message = self._held(now, record)
-        if message and message.visible_at > now:
-            message.visible_at = now + seconds
-            self._notify()
+        if message is None:
+            return False
+        del self._messages[message.id]
+        self._notify()
+        return True
+
+    def extend(self, now: float, record: Raw, seconds: float) -> bool:
+        """Keep the message invisible for so long from now, unless its visibility timeout is over; says whether."""
+        message = self._held(now, record)
+        if message is None or message.visible_at <= now:
+            return False
+        message.visible_at = now + seconds
+        self._notify()
+        return True
 
     def next_visible(self, now: float) -> float:
         """When the next invisible message becomes visible; infinity where there is none."""
@@ -130,9 +138,9 @@ class MemoryQueue:
             return None
         return None if self.fifo and message.visible_at <= now else message
 
-    def _received(self, now: float, message: _Stored) -> Raw:
+    def _received(self, now: float, message: _Stored, visible_at: float) -> Raw:
         message.receives += 1
-        message.visible_at = now + self.settings.visibility
+        message.visible_at = visible_at
         message.handle = f"{message.id}#{message.receives}"
         message.system.setdefault("ApproximateFirstReceiveTimestamp", self._milliseconds(now))
         return {

@@ -21,6 +21,7 @@ from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
+from eventkit.backends import SETTLED, Unsettled
 from eventkit.backends._memory_queue import MemoryQueue, QueueSettings
 from eventkit.backends._park import parked
 from eventkit.backends._sending import QueueMessage, deduplication_id, is_fifo, queue_message, require_groups
@@ -134,7 +135,10 @@ class MemoryBackend:
         """How many messages are in the queue, those in flight included. Raises `BackendError`."""
         return len(self._queue(queue))
 
-    async def receive(self, queue: str, limit: int, wait: float) -> Sequence[Raw]:
+    async def visibility(self, queue: str) -> float:
+        return self._queue(queue).settings.visibility
+
+    async def receive(self, queue: str, limit: int, wait: float, visibility: float | None = None) -> Sequence[Raw]:
         found = self._queue(queue)
         if not 1 <= limit <= MAX_RECORDS:
             raise BackendError(f"receive from {queue!r}: the limit must be from 1 to {MAX_RECORDS}, not {limit}")
@@ -144,22 +148,18 @@ class MemoryBackend:
             while True:
                 changed.clear()
                 now = self._clock.now()
-                records = found.take(now, limit)
+                records = found.take(now, limit, visibility)
                 if records or now >= until:
                     return records
                 await self._clock.wait(changed, min(until, found.next_visible(now)) - now)
 
-    async def delete(self, queue: str, records: Sequence[Raw]) -> Sequence[Raw]:
-        found = self._queue(queue)
-        for record in records:
-            found.delete(self._clock.now(), record)
-        return []
+    async def delete(self, queue: str, records: Sequence[Raw]) -> Unsettled:
+        found, now = self._queue(queue), self._clock.now()
+        return _unsettled([record for record in records if not found.delete(now, record)])
 
-    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Sequence[Raw]:
-        found = self._queue(queue)
-        for record, seconds in delays:
-            found.extend(self._clock.now(), record, seconds)
-        return []
+    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Unsettled:
+        found, now = self._queue(queue), self._clock.now()
+        return _unsettled([record for record, seconds in delays if not found.extend(now, record, seconds)])
 
     async def park(self, queue: str, record: Raw, reject: Reject) -> None:
         found = self._queue(queue)
@@ -206,6 +206,10 @@ class MemoryBackend:
         if found is None:
             raise BackendError(f"there is no topic {address!r} in this process: declare it with create_topic")
         return found
+
+
+def _unsettled(lost: Sequence[Raw]) -> Unsettled:
+    return Unsettled(lost=lost) if lost else SETTLED
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ from typing import ClassVar, Protocol, TypeVar
 
 import pytest
 
-from eventkit.backends import Backend, Raw
+from eventkit.backends import Backend, Raw, Unsettled
 from eventkit.decode import unwrap
 from eventkit.errors import BackendError, ConfigurationError
 from eventkit.events import Message
@@ -198,7 +198,7 @@ class BackendContract:
         await send(world, queue, "a")
         records = await world.backend.receive(queue, 10, SOON)
 
-        assert list(await world.backend.delete(queue, records)) == []
+        assert unsettled(await world.backend.delete(queue, records)) == ([], [])
 
         assert list(await world.backend.receive(queue, 10, 2)) == []
 
@@ -208,7 +208,7 @@ class BackendContract:
         await send(world, queue, *(str(number) for number in range(12)))
         records = [*(await world.backend.receive(queue, 10, SOON)), *(await world.backend.receive(queue, 10, SOON))]
 
-        assert list(await world.backend.delete(queue, records)) == []
+        assert unsettled(await world.backend.delete(queue, records)) == ([], [])
 
         assert len(records) == 12  # noqa: PLR2004 - as sent
         assert list(await world.backend.receive(queue, 10, 3)) == []
@@ -221,7 +221,7 @@ class BackendContract:
 
         await world.backend.delete(queue, records)
 
-        assert list(await world.backend.delete(queue, records)) == []
+        assert not (await world.backend.delete(queue, records)).again
 
     async def test_a_stale_receipt_handle_does_no_harm(self, world: World) -> None:
         """A record whose message was received again since is neither returned for another try nor an error."""
@@ -230,17 +230,17 @@ class BackendContract:
         stale = await world.backend.receive(queue, 10, SOON)
         await world.backend.receive(queue, 10, SOON)
 
-        assert list(await world.backend.delete(queue, stale)) == []
-        assert list(await world.backend.extend(queue, [(record, 5) for record in stale])) == []
+        assert not (await world.backend.delete(queue, stale)).again
+        assert not (await world.backend.extend(queue, [(record, 5) for record in stale])).again
 
-    async def test_extending_a_deleted_message_does_no_harm(self, world: World) -> None:
-        """A record that is gone is not returned for another try, and raises nothing."""
+    async def test_extending_a_deleted_message_tells_that_it_is_lost(self, world: World) -> None:
+        """A record that is gone is reported as lost, not for another try, and nothing is raised."""
         queue = await world.create_queue()
         await send(world, queue, "a")
         (record,) = await world.backend.receive(queue, 10, SOON)
         await world.backend.delete(queue, [record])
 
-        assert list(await world.backend.extend(queue, [(record, 5)])) == []
+        assert unsettled(await world.backend.extend(queue, [(record, 5)])) == ([], [record])
 
     async def test_extending_keeps_a_message_invisible(self, world: World) -> None:
         """An extended message stays invisible for so long from the call, not from the receive."""
@@ -248,8 +248,37 @@ class BackendContract:
         await send(world, queue, "a")
         (record,) = await world.backend.receive(queue, 10, SOON)
 
-        assert list(await world.backend.extend(queue, [(record, 20)])) == []
+        assert unsettled(await world.backend.extend(queue, [(record, 20)])) == ([], [])
 
+        assert list(await world.backend.receive(queue, 10, 2)) == []
+
+    async def test_one_lost_record_does_not_fail_its_neighbours(self, world: World) -> None:
+        """Of the records of one call, those that are the caller's are settled, and the others reported."""
+        queue = await world.create_queue(visibility=2)
+        await send(world, queue, "a", "b", "c")
+        records = await receive_all(world, queue, 3)
+        gone = records[1]
+        await world.backend.delete(queue, [gone])
+
+        assert unsettled(await world.backend.extend(queue, [(record, 20) for record in records])) == ([], [gone])
+
+        assert list(await world.backend.receive(queue, 10, 3)) == []
+
+    async def test_a_queue_tells_its_visibility_timeout(self, world: World) -> None:
+        """The visibility timeout is the one that the queue was made with."""
+        queue = await world.create_queue(visibility=17)
+
+        assert await world.backend.visibility(queue) == 17  # noqa: PLR2004 - as made
+
+    async def test_a_receive_may_choose_the_visibility(self, world: World) -> None:
+        """A receive's own visibility timeout goes before the queue's, for the records that it brings."""
+        queue = await world.create_queue(visibility=30)
+        await send(world, queue, "a")
+        (first,) = await world.backend.receive(queue, 10, SOON, 1)
+
+        (second,) = await world.backend.receive(queue, 10, SOON, 20)
+
+        assert second["messageId"] == first["messageId"]
         assert list(await world.backend.receive(queue, 10, 2)) == []
 
     async def test_extending_by_nothing_makes_a_message_visible(self, world: World) -> None:
@@ -267,8 +296,8 @@ class BackendContract:
         """Nothing is deleted, extended or published without a request that would be refused."""
         queue = await world.create_queue()
 
-        assert list(await world.backend.delete(queue, [])) == []
-        assert list(await world.backend.extend(queue, [])) == []
+        assert unsettled(await world.backend.delete(queue, [])) == ([], [])
+        assert unsettled(await world.backend.extend(queue, [])) == ([], [])
         await world.backend.publish("queue", queue, [])
 
     async def test_a_queue_answers_to_its_arn(self, world: World) -> None:
@@ -287,6 +316,8 @@ class BackendContract:
         """A queue that there is not is a `BackendError`, whatever is done with it."""
         with pytest.raises(BackendError, match="nowhere"):
             await world.backend.receive("nowhere", 10, 0)
+        with pytest.raises(BackendError, match="nowhere"):
+            await world.backend.visibility("nowhere")
         with pytest.raises(BackendError, match="nowhere"):
             await send(world, "nowhere", "a")
 
@@ -401,13 +432,13 @@ class BackendContract:
 
     @needs("fifo")
     async def test_a_fifo_queue_refuses_an_expired_handle(self, world: World) -> None:
-        """Deleting after the visibility timeout leaves a FIFO queue's message where it is, and raises nothing."""
+        """Deleting after the visibility timeout leaves a FIFO queue's message where it is, and says that it is lost."""
         queue = await world.create_queue(fifo=True, visibility=1)
         await send(world, queue, "a", group="g")
         stale = await world.backend.receive(queue, 10, SOON)
         (newest,) = await world.backend.receive(queue, 10, SOON)
 
-        assert list(await world.backend.delete(queue, stale)) == []
+        assert unsettled(await world.backend.delete(queue, stale)) == ([], list(stale))
 
         await world.backend.extend(queue, [(newest, 0)])
         assert bodies(await world.backend.receive(queue, 10, SOON)) == ["a"]
@@ -506,6 +537,19 @@ class BackendContract:
 async def send(world: World, queue: str, *texts: str, group: str | None = None) -> None:
     """Publish texts to a queue."""
     await world.backend.publish("queue", queue, [Outgoing(text, group) for text in texts])
+
+
+def unsettled(left: Unsettled) -> tuple[list[Raw], list[Raw]]:
+    """The records that may be tried again, and those that are lost."""
+    return list(left.again), list(left.lost)
+
+
+async def receive_all(world: World, queue: str, count: int) -> list[Raw]:
+    """Receive until there have been so many records, or none comes soon."""
+    found: list[Raw] = []
+    while len(found) < count and (records := await world.backend.receive(queue, 10, SOON)):
+        found += records
+    return found
 
 
 async def drain(world: World, queue: str, count: int) -> list[str]:

@@ -1,7 +1,6 @@
 """What the SQS backend does with the answers of AWS that no emulator gives."""
 
 import json
-import logging
 import subprocess
 import sys
 from typing import Any, cast
@@ -9,7 +8,7 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoRegionError
 
-from eventkit.backends import Raw
+from eventkit.backends import SETTLED, Raw, Unsettled
 from eventkit.errors import BackendError, ConfigurationError, EventkitError, MissingExtraError
 from eventkit.outcomes import Reject
 from eventkit.publish import Outgoing
@@ -94,7 +93,7 @@ async def test_what_was_not_found_is_looked_up_again() -> None:
     assert await queues.receive("jobs", 10, 0) == []
 
 
-async def test_entries_that_may_succeed_are_returned_and_others_dropped(caplog: pytest.LogCaptureFixture) -> None:
+async def test_entries_that_may_succeed_and_those_that_cannot_are_told_apart() -> None:
     failures = [
         failed(1, "InternalError", sender=False),
         failed(4, "ReceiptHandleIsInvalid", sender=True),
@@ -103,31 +102,22 @@ async def test_entries_that_may_succeed_are_returned_and_others_dropped(caplog: 
     client = sqs(delete_message_batch=[{"Failed": failures}])
     given = records(10)
 
-    with caplog.at_level(logging.WARNING, "eventkit"):
-        again = await backend(client).delete("jobs", given)
+    left = await backend(client).delete("jobs", given)
 
-    assert again == [given[1], given[7]]
-    (logged,) = caplog.records
-    facts = vars(logged)
-    assert (logged.message, facts["id"], facts["code"]) == (
-        "sqs.record_not_ours",
-        given[4]["messageId"],
-        "ReceiptHandleIsInvalid",
-    )
-    assert str(given[4]["receiptHandle"]) not in str(facts)
+    assert left == Unsettled((given[1], given[7]), (given[4],))
 
 
 async def test_settling_goes_by_tens() -> None:
     client = sqs(delete_message_batch=[{"Failed": [failed(0, "InternalError", sender=False)]}, {}, {}])
     given = records(23)
 
-    again = await backend(client).delete("jobs", given)
+    left = await backend(client).delete("jobs", given)
 
     assert [len(request["Entries"]) for request in client.requests("delete_message_batch")] == [10, 10, 3]
-    assert again == [given[0]]
+    assert left == Unsettled(again=(given[0],))
 
 
-async def test_one_bad_handle_does_not_fail_its_neighbours(caplog: pytest.LogCaptureFixture) -> None:
+async def test_one_bad_handle_does_not_fail_its_neighbours() -> None:
     given = records(3)
     bad = given[1]["receiptHandle"]
 
@@ -137,10 +127,10 @@ async def test_one_bad_handle_does_not_fail_its_neighbours(caplog: pytest.LogCap
 
     client = sqs(change_message_visibility_batch=answer)
 
-    assert await backend(client).extend("jobs", [(record, 1.2) for record in given]) == []
+    left = await backend(client).extend("jobs", [(record, 1.2) for record in given])
 
+    assert left == Unsettled(lost=(given[1],))
     assert [len(one["Entries"]) for one in client.requests("change_message_visibility_batch")] == [3, 1, 1, 1]
-    assert [record.message for record in caplog.records] == ["sqs.record_not_ours"]
 
 
 async def test_visibility_is_in_whole_seconds_and_never_shorter_than_asked_for() -> None:
@@ -279,7 +269,7 @@ def test_calls_of_a_blocking_client_need_no_event_loop() -> None:
 
     with pytest.raises(StopIteration) as stopped:
         work.send(None)
-    assert stopped.value.value == []
+    assert stopped.value.value is SETTLED
 
 
 @pytest.mark.parametrize("url", ["sqs://?regoin=x", "sqs://host", "sqs:///path", "sqs://?connections=none"])

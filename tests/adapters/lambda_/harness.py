@@ -7,7 +7,7 @@ from time import monotonic
 from pydantic import BaseModel
 
 from eventkit import App, BackendError, Bucket, Inserted, Names, ObjectCreated, Queue, Reject, Retry, Table, Topic
-from eventkit.backends import Raw
+from eventkit.backends import Raw, Unsettled
 from eventkit.publish import Outgoing
 from eventkit.testing import (
     eventbridge_s3,
@@ -59,11 +59,11 @@ class Service:
         self.sent: list[tuple[str, str, list[str]]] = []
         self._park, self._extend, self._refused = park, extend, refused
 
-    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Sequence[Raw]:
+    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Unsettled:
         self.delays.append((queue, [(str(record["messageId"]), seconds) for record, seconds in delays]))
         if self._extend is not None:
             raise self._extend
-        return [record for record, _ in delays][: self._refused]
+        return Unsettled(again=[record for record, _ in delays][: self._refused])
 
     async def park(self, queue: str, record: Raw, reject: Reject) -> None:
         if self._park is not None:

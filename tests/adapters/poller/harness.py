@@ -7,13 +7,19 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from eventkit import App, BackendError, Queue, Reject
-from eventkit.backends import Raw
+from eventkit.backends import Raw, Unsettled
 from eventkit.backends.memory import MemoryBackend
 from eventkit.publish import Outgoing
-from eventkit_poller import Poller, Settings, Settled, Timing
+from eventkit_poller import Observation, Observe, Poller, Settings, Settled, Timing
 
-Fault = Exception | Callable[[Sequence[Raw]], Sequence[Raw]]
-"""What a call does instead: raise, or fail for some of its records."""
+
+@dataclass(frozen=True)
+class Slow:
+    seconds: float
+
+
+Fault = Exception | Slow | Callable[[Sequence[Raw]], Sequence[Raw]]
+"""What a call does instead: raise, take so long, or fail for some of its records."""
 
 OUTAGE = BackendError("the service cannot be reached")
 
@@ -72,19 +78,24 @@ class Service:
             found += [str(record["body"]) for record in records]
         return found
 
-    async def receive(self, queue: str, limit: int, wait: float) -> Sequence[Raw]:
+    async def visibility(self, queue: str) -> float:
+        return await self.memory.visibility(queue)
+
+    async def receive(self, queue: str, limit: int, wait: float, visibility: float | None = None) -> Sequence[Raw]:
         await self._begin("receive", queue, limit)
-        records = await self.memory.receive(queue, limit, wait)
+        records = await self.memory.receive(queue, limit, wait, visibility)
         self.received += len(records)
         return records
 
-    async def delete(self, queue: str, records: Sequence[Raw]) -> Sequence[Raw]:
+    async def delete(self, queue: str, records: Sequence[Raw]) -> Unsettled:
         failed = await self._begin("delete", queue, len(records), records)
-        return [*failed, *await self.memory.delete(queue, [record for record in records if record not in failed])]
+        left = await self.memory.delete(queue, [record for record in records if record not in failed])
+        return Unsettled(failed, left.lost)
 
-    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Sequence[Raw]:
+    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Unsettled:
         failed = await self._begin("extend", queue, len(delays), [record for record, _ in delays])
-        return [*failed, *await self.memory.extend(queue, [delay for delay in delays if delay[0] not in failed])]
+        left = await self.memory.extend(queue, [delay for delay in delays if delay[0] not in failed])
+        return Unsettled(failed, left.lost)
 
     async def park(self, queue: str, record: Raw, reject: Reject) -> None:
         await self._begin("park", queue, 1)
@@ -101,6 +112,9 @@ class Service:
         fault = self.faults[verb].popleft() if self.faults[verb] else None
         if isinstance(fault, Exception):
             raise fault
+        if isinstance(fault, Slow):
+            await asyncio.sleep(fault.seconds)
+            return ()
         return fault(records) if fault else ()
 
 
@@ -118,11 +132,19 @@ def poller_of(
     settings: Settings | None = None,
     *,
     observe: Callable[[Settled], None] | None = None,
+    watch: Observe | None = None,
     random: Callable[[], float] = lambda: 0.5,
 ) -> Poller:
-    """A poller in the loop's time."""
+    """A poller in the loop's time; `observe` gets what is settled, `watch` everything."""
+
+    def seen(one: Observation) -> None:
+        if watch is not None:
+            watch(one)
+        if observe is not None and isinstance(one, Settled):
+            observe(one)
+
     timing = Timing(asyncio.get_running_loop().time, random)
-    return Poller(app, service, settings, observe=observe, timing=timing)
+    return Poller(app, service, settings, observe=seen, timing=timing)
 
 
 @asynccontextmanager

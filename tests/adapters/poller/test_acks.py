@@ -92,15 +92,44 @@ async def test_a_call_that_fails_is_made_again_later() -> None:
 
     assert [call.at for call in service.calls if call.verb == "delete"] == [
         0,
-        pytest.approx(0.05),
-        pytest.approx(0.15),
+        pytest.approx(0.1),
+        pytest.approx(0.3),
     ]
 
 
-async def test_an_acknowledgement_that_is_given_up_is_counted_and_its_record_comes_again() -> None:
-    service = Service("jobs")
+async def test_a_record_whose_delete_fails_is_kept_until_it_succeeds() -> None:
+    service = Service("jobs", visibility=10)
     await service.send("jobs", "one")
-    service.faults["delete"].extend([OUTAGE] * 6)
+    service.faults["delete"].extend([OUTAGE] * 30)
+
+    poller = poller_of(app_of(nothing), service)
+    async with running(poller):
+        await until(lambda: service.memory.depth("jobs") == 0)
+
+    assert asyncio.get_running_loop().time() > 60
+    assert poller.summary == Summary(received=1, done=1)
+
+
+async def test_in_an_outage_there_is_one_call_at_a_time_however_many_records_wait() -> None:
+    service = Service("jobs", visibility=300)
+    await service.send("jobs", *map(str, range(100)))
+    service.faults["delete"].extend([OUTAGE] * 30)
+
+    poller = poller_of(app_of(nothing), service, Settings(concurrency=100))
+    async with running(poller):
+        await until(lambda: service.memory.depth("jobs") == 0)
+
+    times = [call.at for call in service.calls if call.verb == "delete"]
+    assert sum(at < 1 for at in times) <= 10 + 3
+    assert max(sum(begin <= at < begin + 10 for at in times[13:30]) for begin in times[13:30]) <= 4
+    assert poller.summary == Summary(received=100, done=100)
+
+
+async def test_a_record_that_can_be_neither_deleted_nor_extended_is_handled_again() -> None:
+    service = Service("jobs", visibility=10)
+    await service.send("jobs", "one")
+    service.faults["delete"].extend([OUTAGE] * 7)
+    service.faults["extend"].extend([OUTAGE] * 20)
 
     poller = poller_of(app_of(nothing), service)
     async with running(poller):

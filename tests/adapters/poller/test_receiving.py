@@ -62,8 +62,9 @@ async def test_a_route_with_a_bound_of_its_own_gets_no_records_that_would_wait_f
     assert gauge.most_running == gauge.most_held == 4
 
 
-@pytest.mark.parametrize("concurrency", [10, 100])
-async def test_under_load_ten_records_take_two_requests(concurrency: int) -> None:
+@pytest.mark.parametrize(("concurrency", "last"), [(10, 2), (100, 20)])
+async def test_under_load_ten_records_take_two_requests(concurrency: int, last: int) -> None:
+    """And at the end each of those who received at once finds the queue empty."""
     service = Service("jobs", latency=0.005)
     await service.send("jobs", *texts(1000))
 
@@ -73,7 +74,7 @@ async def test_under_load_ten_records_take_two_requests(concurrency: int) -> Non
     async with running(poller_of(app_of(handler), service, Settings(concurrency=concurrency))):
         await until(lambda: service.memory.depth("jobs") == 0)
 
-    assert service.count("receive") <= 102
+    assert service.count("receive") <= 100 + last
     assert service.count("delete") <= 102
 
 
@@ -102,11 +103,11 @@ async def test_receives_that_fail_are_spaced_and_recover(caplog: pytest.LogCaptu
 
     times = [call.at for call in service.calls if call.verb == "receive"][:9]
     pauses = [later - earlier for earlier, later in pairwise(times)]
-    assert pauses == [pytest.approx(pause) for pause in (1.6, 3.2, 6.4, 12.8, 16, 16, 16, 16)]
+    assert pauses == [pytest.approx(pause) for pause in (2, 3.2, 6.4, 12.8, 16, 16, 16, 16)]
     assert [record.message for record in caplog.records].count("receive.recovered") == 1
 
 
-async def test_receives_that_fail_are_never_more_than_one_a_second() -> None:
+async def test_receives_that_fail_are_never_more_than_one_in_two_seconds() -> None:
     service = Service("jobs")
     service.faults["receive"].extend([OUTAGE] * 60)
     await service.send("jobs", "one")
@@ -116,13 +117,13 @@ async def test_receives_that_fail_are_never_more_than_one_a_second() -> None:
     async with running(poller_of(app_of(handler), service, random=lambda: 0.0)):
         await until(lambda: service.memory.depth("jobs") == 0)
 
-    assert min(later.at - earlier.at for earlier, later in pairwise(service.calls[:60])) >= 1
+    assert min(later.at - earlier.at for earlier, later in pairwise(service.calls[:60])) >= 2
 
 
 async def test_a_backend_that_does_not_wait_is_not_asked_without_pause() -> None:
     class Hasty(Service):
-        async def receive(self, queue: str, limit: int, wait: float) -> Sequence[Raw]:
-            return await super().receive(queue, limit, wait * 0)
+        async def receive(self, queue: str, limit: int, wait: float, visibility: float | None = None) -> Sequence[Raw]:
+            return await super().receive(queue, limit, wait * 0, visibility)
 
     service = Hasty("jobs")
 
@@ -143,7 +144,7 @@ async def test_a_backend_that_breaks_its_promise_stops_the_poller_in_good_order(
     with pytest.raises(ConfigurationError, match="no such queue"):
         await poller.run()
 
-    assert poller.summary == Summary(received=1, done=1, unacknowledged=1)
+    assert poller.summary == Summary(received=1, done=1)
 
 
 async def test_two_busy_queues_get_the_same_share() -> None:

@@ -40,5 +40,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._now
 
+    def block(self, seconds: float) -> None:
+        """Let time pass as it does while a handler keeps the loop for itself."""
+        self._now += seconds
+
     def _advance(self, seconds: float) -> None:
         self._now += seconds
