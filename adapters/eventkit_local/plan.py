@@ -5,7 +5,7 @@ topic `<app>-<bucket>`, queue `<app>-<bucket>`. A topic that the app subscribes 
 queue has a dead-letter queue. What `Names` says about names and carriers holds here, too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil
@@ -20,11 +20,9 @@ from eventkit.errors import ConfigurationError
 from eventkit.events import ObjectEvent
 from eventkit.events._base import parse_arn
 from eventkit.events.s3 import FAMILIES
-from eventkit.names import Names, name_in
+from eventkit.names import Names, dead_letter_name, name_in
 from eventkit.outcomes import MAX_VISIBILITY
-from eventkit.publish import To
 from eventkit.resources import Resource, Table, Topic
-from eventkit.signatures import Depends, Signature, read_dependency
 
 __all__ = ["BucketPlan", "KeyType", "Plan", "QueuePlan", "SubscriptionPlan", "TablePlan", "TopicPlan", "plan_of"]
 
@@ -114,9 +112,7 @@ def plan_of(app: App, names: Names, *, raw: bool = False) -> Plan:
     for route in app.routes():
         for selector in route.source.selectors:
             draft.add_source(selector.resource, selector.events, route)
-        draft.add_destination(route.to)
-    everything = (*app.routes(), *([app.fallback] if app.fallback else []))
-    for destination in (found for route in everything for found in _sent_to(route.signature)):
+    for destination in app.destinations():
         draft.add_destination(destination)
     return draft.plan()
 
@@ -146,20 +142,17 @@ class _Draft:
             self._topics.setdefault(name, {})
             self._subscriptions[name, queue] = self._raw
 
-    def add_destination(self, destination: object) -> None:
+    def add_destination(self, destination: Resource) -> None:
         """Add what messages are published to."""
-        match destination:
-            case Resource(kind=Topic.kind):
-                self._topics.setdefault(self._name(destination), {})
-            case Resource():
-                self._queue(self._name(destination))
-            case _:
-                pass
+        if isinstance(destination, Topic):
+            self._topics.setdefault(self._name(destination), {})
+        else:
+            self._queue(self._name(destination))
 
     def plan(self) -> Plan:
         """Everything that was added."""
         return Plan(
-            tuple(QueuePlan(name, _dead_letter(name), seconds) for name, seconds in self._visibility.items()),
+            tuple(QueuePlan(name, dead_letter_name(name), seconds) for name, seconds in self._visibility.items()),
             tuple(TopicPlan(name, tuple(buckets)) for name, buckets in self._topics.items()),
             tuple(SubscriptionPlan(topic, queue, raw) for (topic, queue), raw in self._subscriptions.items()),
             tuple(BucketPlan(name, topic, tuple(events)) for name, (topic, events) in self._buckets.items()),
@@ -197,12 +190,6 @@ def _made(what: str, address: str) -> str:
     return name_in(address)
 
 
-def _dead_letter(queue: str) -> str:
-    """A FIFO queue's dead-letter queue must be one, too ("Amazon SQS dead-letter queues")."""
-    name = queue.removesuffix(".fifo")
-    return f"{name}-dlq{queue[len(name) :]}"
-
-
 def notifications_of(event: type[ObjectEvent]) -> tuple[str, ...]:
     """The names in S3's configuration of what an event's class stands for."""
     families = [event.family] if event.family else list(FAMILIES)
@@ -232,15 +219,3 @@ def _key_type(annotation: object) -> KeyType:
     if issubclass(annotation, int | float | Decimal):
         return "N"
     return "B" if issubclass(annotation, bytes) else "S"
-
-
-def _sent_to(signature: Signature) -> Iterator[object]:
-    """The destinations of the senders that a function, or what it depends on, is given."""
-    for provider in signature.providers.values():
-        match provider:
-            case To(destination):
-                yield destination
-            case Depends(function):
-                yield from _sent_to(read_dependency(function))
-            case _:
-                pass

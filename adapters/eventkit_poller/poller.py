@@ -4,8 +4,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from enum import Enum
 from functools import partial
+from typing import Any
 
 from eventkit.app import App
 from eventkit.backends import Backend, Raw
@@ -92,6 +94,15 @@ class Poller:
         return sum((line.work.summary for line in self._lines.values()), Summary())
 
     @property
+    def settings(self) -> Settings:
+        """How it works."""
+        return self._settings
+
+    def is_handling(self, task: "asyncio.Task[Any]") -> bool:
+        """Whether the task handles records."""
+        return task in self._handling
+
+    @property
     def state(self) -> State:
         """How it is doing."""
         queues = {
@@ -125,7 +136,7 @@ class Poller:
     def stop(self) -> None:
         """Stop in good order: nothing more is received, running handlers end, acknowledgements are sent.
 
-        It takes at most `max(wait, drain) + flush` seconds. Receives that are open are awaited, because AWS may have
+        It takes at most `settings.stopping` seconds. Receives that are open are awaited, because AWS may have
         made records invisible for them already. Handlers that are not done after `drain` seconds are cancelled; a
         plain function on its thread goes on. What was not handled is made visible as soon as no receive is open that
         would take it again.
@@ -186,7 +197,7 @@ class Poller:
 
     async def _shut_down(self) -> None:
         settings, clock = self._settings, self._timing.clock
-        end = clock() + max(settings.wait, settings.drain) + settings.flush
+        end = clock() + settings.stopping
         for line in self._lines.values():
             line.receiver.stop()
             line.work.stop()
@@ -223,6 +234,12 @@ def _checked(plan: Plan, settings: Settings, app: App) -> Plan:
             f"concurrency={settings.concurrency}: it must be at least {len(plan.queues)}, one for each queue, because "
             "a queue that waits for records keeps one slot"
         )
+    known = sorted({resource.name for queue in plan.queues for resource in queue.resources})
+    for name in (*settings.weights, *settings.priorities):
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"it polls for {', '.join(known)}"
+            raise ConfigurationError(f"a weight or priority is given to {name!r}, which is not polled; {hint}")
     return plan
 
 

@@ -61,7 +61,8 @@ class Settings:
         visibility: Seconds, 1 to 43195, for which a received record is invisible to others, unless it is extended; by
             default the queue's visibility timeout.
         hold: Seconds, 1 to 43195, for which a record is extended at most; then its handler is cancelled.
-        stall: Seconds for which a handler may keep the event loop from everything else; then it is interrupted.
+        stall: Seconds for which a handler may keep the event loop from everything else; then it is interrupted. It
+            should be less than two thirds of the visibility timeout, or other records are lost meanwhile.
         weights: Shares of queues in the process, by the name of a resource that they carry; 1 by default.
         priorities: Priorities of queues, likewise, 0 by default: a queue waits while one of a higher has messages.
     """
@@ -74,7 +75,7 @@ class Settings:
     flush: float = 5.0
     visibility: float | None = None
     hold: float = 3600.0
-    stall: float = 30.0
+    stall: float = 15.0
     weights: Mapping[str, float] = field(default_factory=dict[str, float])
     priorities: Mapping[str, int] = field(default_factory=dict[str, int])
 
@@ -87,6 +88,11 @@ class Settings:
         for name, weight in self.weights.items():
             if not 0 < weight < inf:
                 raise ConfigurationError(f"the weight of {name!r} is {weight!r}: it must be above 0")
+
+    @property
+    def stopping(self) -> float:
+        """Seconds that a stop takes at most."""
+        return max(self.wait, self.drain) + self.flush
 
     def share(self, names: Iterable[str]) -> Share:
         """The share of a queue that carries the resources of these names: the largest of theirs."""

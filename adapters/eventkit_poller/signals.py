@@ -5,6 +5,7 @@ import signal
 from typing import Any
 
 from eventkit_poller.poller import Poller
+from eventkit_poller.watchdog import watched
 from eventkit_poller.work import Summary
 
 __all__ = ["run_poller"]
@@ -16,12 +17,14 @@ async def run_poller(poller: Poller) -> Summary:
     """Run the poller until SIGTERM or SIGINT stops it in good order, and return what became of the records.
 
     The second signal cancels the handlers; the third finds the handling of signals as it was before. Where the event
-    loop takes no signals, as on Windows or outside the main thread, cancelling the task stops it.
+    loop takes no signals, as on Windows or outside the main thread, cancelling the task stops it. A handler that keeps
+    the event loop for itself for longer than the setting `stall` is interrupted (see `eventkit_poller.watchdog`).
     """
     signals = _Signals(poller)
     signals.take()
     try:
-        return await poller.run()
+        with watched(poller.settings.stall, poller.is_handling):
+            return await poller.run()
     finally:
         signals.restore()
 

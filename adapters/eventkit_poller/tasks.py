@@ -21,6 +21,10 @@ class Tasks:
         task.add_done_callback(self._ended)
         return task
 
+    def __contains__(self, task: object) -> bool:
+        """Whether the task is one of those that run."""
+        return task in self._running
+
     def cancel(self) -> None:
         """Cancel those that run."""
         for task in tuple(self._running):

@@ -11,8 +11,8 @@ from eventkit.events import AwsEvent
 from eventkit.middleware import Middleware
 from eventkit.outcomes import Backoff
 from eventkit.publish import kind_of
-from eventkit.resources import Destination
-from eventkit.signatures import Signature, check_dependencies, read_signature, wanted_states
+from eventkit.resources import Destination, Resource
+from eventkit.signatures import Signature, check_dependencies, read_signature, sent_to, wanted_states
 from eventkit.sources import Selection, Source
 from eventkit.validation import name_of
 from eventkit.values import Value, replace
@@ -206,6 +206,12 @@ class App(Router):
     def fallback(self) -> Route | None:
         """The route of the `@app.unmatched` handler, if there is one."""
         return self._unmatched
+
+    def destinations(self) -> Sequence[Resource]:
+        """The queues and topics that messages are published to: by `to=`, and by senders."""
+        routes = (*self.routes(), *([self._unmatched] if self._unmatched else []))
+        found = (one for route in routes for one in (route.to, *sent_to(route.signature)))
+        return list(dict.fromkeys(one for one in found if isinstance(one, Resource)))
 
     def unmatched(self, handler: Callable[Concatenate[Unmatched, P], R]) -> Callable[Concatenate[Unmatched, P], R]:
         """Register the handler for events that no route takes; its outcome decides what becomes of them."""

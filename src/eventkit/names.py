@@ -104,6 +104,20 @@ class Names(Value):
         return arn == address or (isinstance(resource, Table) and arn.startswith(f"{address}/stream/"))
 
 
+def variable_of(resource: Resource) -> str:
+    """The environment variable that says what the resource is called."""
+    return f"{PREFIX}{resource.kind.upper()}_{_variable(resource.name)}"
+
+
+def dead_letter_name(queue: str) -> str:
+    """What a queue's dead-letter queue is called by convention: `<queue>-dlq`.
+
+    A FIFO queue's must be one, too ("Amazon SQS dead-letter queues").
+    """
+    name = queue.removesuffix(".fifo")
+    return f"{name}-dlq{queue[len(name) :]}"
+
+
 def name_in(address: str) -> str:
     """The physical name in a name, URL or ARN."""
     arn = parse_arn(address)

@@ -19,6 +19,7 @@ __all__ = [
     "check_dependencies",
     "read_dependency",
     "read_signature",
+    "sent_to",
     "wanted_states",
 ]
 
@@ -177,3 +178,15 @@ def _check_shared(signature: Signature) -> None:
             raise InjectionError(
                 f"{signature.name} is made once per process, so its parameter {name!r} cannot be made per delivery"
             )
+
+
+def sent_to(signature: Signature) -> Iterator[object]:
+    """The destinations of the senders that a function, or what it depends on, is given."""
+    for provider in signature.providers.values():
+        match provider:
+            case To(destination):
+                yield destination
+            case Depends(function):
+                yield from sent_to(read_dependency(function))
+            case _:
+                pass

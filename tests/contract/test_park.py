@@ -75,6 +75,16 @@ def test_a_fair_queues_group_and_the_trace_are_kept() -> None:
 
     assert (copy.group, copy.deduplication_id) == ("tenant", None)
     assert copy.trace == "Root=1-5759e988-bd862e3fe1be46a994272793"
+    assert json.loads(copy.attributes[NOTE]["stringValue"])["trace"] == copy.trace
+
+
+def test_a_trace_in_the_attributes_is_noted_too() -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+    copy = parked(sqs_record("x", "jobs", attributes={"traceparent": trace}), Reject("no"), fifo=False)
+
+    assert json.loads(copy.attributes[NOTE]["stringValue"])["trace"] == trace
+    assert copy.attributes["traceparent"]["stringValue"] == trace
 
 
 def test_what_is_no_message_cannot_be_parked() -> None:

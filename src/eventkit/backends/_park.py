@@ -12,7 +12,10 @@ from eventkit.publish import Outgoing
 __all__ = ["NOTE", "parked", "rejected"]
 
 NOTE = "eventkit.reject"
-"""The message attribute that says why: a String with the JSON members reason, handler, attempt and queue."""
+"""The message attribute that says why: a String with the JSON members reason, handler, attempt, queue and trace.
+
+`trace` is the message's X-Ray trace header, or its attribute `traceparent` (W3C); it is there where one of them is.
+"""
 
 MAX_ATTRIBUTES = 10
 """How many message attributes a message can have ("Amazon SQS message metadata")."""
@@ -50,4 +53,7 @@ def _reason(reject: Reject) -> dict[str, object]:
 
 def _note(message: Message, reject: Reject) -> Mapping[str, object]:
     facts = {**_reason(reject), "attempt": message.attempt, "queue": message.source_arn}
+    trace = message.trace or message.attributes.get("traceparent")
+    if trace:
+        facts["trace"] = str(trace)
     return text_attribute(json.dumps(facts))  # in ASCII, since SQS refuses some characters

@@ -87,6 +87,36 @@ def test_a_third_signal_finds_what_was_there_before() -> None:
     assert poller.process.returncode == -signal.SIGTERM
 
 
+@pytest.mark.parametrize("kind", ["block", "spin"])
+def test_a_handler_that_blocks_the_event_loop_is_interrupted_and_its_record_retried(kind: str) -> None:
+    with child(kind, 1) as poller:
+        poller.says("loop.blocked")
+        poller.says("handling", times=3)
+        poller.process.send_signal(signal.SIGTERM)
+        ended = poller.ends()
+
+    assert "delivery.broken" in poller.said
+    assert ended == (0, last_line(0, Summary(received=3, done=2, retried=1)))
+
+
+def test_a_handler_that_wants_to_end_the_process_is_retried_like_any_other() -> None:
+    with child("exit", 1) as poller:
+        poller.says("handling", times=3)
+        poller.process.send_signal(signal.SIGTERM)
+        ended = poller.ends()
+
+    assert ended == (0, last_line(0, Summary(received=3, done=2, retried=1)))
+
+
+def test_tasks_that_handlers_leave_behind_do_not_keep_the_process_from_ending() -> None:
+    with child("leak", 1) as poller:
+        poller.says("handling", times=2)
+        poller.process.send_signal(signal.SIGTERM)
+        ended = poller.ends()
+
+    assert ended == (0, last_line(0, Summary(received=2, done=2)))
+
+
 def test_threads_that_hang_do_not_keep_the_process_from_ending() -> None:
     with child("plain", 0.1) as poller:
         poller.says("handling", times=2)
