@@ -1,8 +1,9 @@
 """What the report shows and what it is compared with; the targets are those of the project's design."""
 
 from dataclasses import dataclass
+from enum import Enum
 
-__all__ = ["SECTIONS", "Section", "Target"]
+__all__ = ["SECTIONS", "Compared", "Section", "Target"]
 
 HAND = "by hand: json.loads, dict"
 HAND_WHERE = "by hand, prefix and suffix"
@@ -21,20 +22,47 @@ IMPORTED = "eventkit, Lambda entrypoint, the model"
 SYNC_DONE = "… and a first invocation, sync"
 ASYNC_DONE = "… and a first invocation, async"
 
+LOOP = "by hand, aioboto3"
+LOOP_TYPED = "by hand, aioboto3, typed"
+THREADS = "by hand, boto3, 10 threads"
+POLLER = "eventkit"
+POLLER_TEXT = "eventkit, text"
+POLLER_UVLOOP = "eventkit, uvloop"
+TASKIQ = "taskiq-aio-sqs"
+NODE = "Node sqs-consumer, batch"
+SOCKETS = "no client: the stub's limit"
+
+MEMORY = "MiB"
+RATE = "messages/s"
+MEDIAN = "p50 ms"
+WORST = "p99 ms"
+SPARSE = "p50 ms, sparse"
+REQUESTS = "requests/10"
+
+
+class Compared(Enum):
+    """How the result of a row is compared with its target."""
+
+    TIMES = "at most so many times the other row's"
+    FASTER = "at least so many times less than the other row's"
+    MORE = "at most so much more than the other row's"
+    ALONE = "at most so much"
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a row is to reach: at most `bound` times the other row, or, `faster`, at least that much faster."""
+    """What a row is to reach, against another row or alone; `column` names another one than the result's."""
 
     row: str
     against: str
     bound: float
-    faster: bool = False
+    compared: Compared = Compared.TIMES
+    column: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One table; ratios are taken to the row `baseline`."""
+    """One table; ratios are taken to the row `baseline`, if it names one."""
 
     key: str
     title: str
@@ -58,26 +86,48 @@ SECTIONS = (
         TYPED,
         (
             Target(SYNC, TYPED, 1.5),
-            Target(SYNC, POWERTOOLS, 2.5, faster=True),
+            Target(SYNC, POWERTOOLS, 2.5, Compared.FASTER),
             Target(ASYNC, HAND, 1.5),
         ),
     ),
     Section("sqs_one", "SQS, 1 message", "µs per record", TYPED, (Target(SYNC, TYPED, 3),)),
-    Section("sns", "SNS in SQS, 10 messages", "µs per record", TYPED, (Target(SYNC, POWERTOOLS, 5, faster=True),)),
+    Section("sns", "SNS in SQS, 10 messages", "µs per record", TYPED, (Target(SYNC, POWERTOOLS, 5, Compared.FASTER),)),
     Section(
         "s3",
         "S3, 10 records",
         "µs per record",
         HAND,
-        (Target(SYNC, POWERTOOLS, 8, faster=True), Target(SYNC_WHERE, POWERTOOLS, 8, faster=True)),
+        (Target(SYNC, POWERTOOLS, 8, Compared.FASTER), Target(SYNC_WHERE, POWERTOOLS, 8, Compared.FASTER)),
     ),
     Section(
         "dynamodb",
         "DynamoDB, 100 changes, both images into a 10-field model",
         "µs per record",
         TYPED,
-        (Target(SYNC, POWERTOOLS, 2.5, faster=True),),
+        (Target(SYNC, POWERTOOLS, 2.5, Compared.FASTER),),
     ),
     Section("price", "What a sync handler on SQS pays for, 10 messages", "µs per record", SYNC),
     Section("price_async", "What an async handler on SQS pays for, 10 messages", "µs per record", ASYNC),
+    Section(
+        "poller",
+        "SQS poller against a stub: CPU time",
+        "ms per 1,000 messages",
+        LOOP,
+        (
+            Target(POLLER, LOOP, 1.2),
+            Target(POLLER, TASKIQ, 5, Compared.FASTER),
+            Target(POLLER, NODE, 0.5),
+            Target(POLLER, LOOP, 1, Compared.MORE, SPARSE),
+            Target(POLLER, LOOP, 5, Compared.MORE, MEMORY),
+            # Two, and what lies at both ends of a run.
+            Target(POLLER, "", 2.05, Compared.ALONE, REQUESTS),
+        ),
+    ),
+    Section(
+        "poller_growth",
+        "SQS poller against a stub: growth of the memory",
+        "MiB per 100,000 messages",
+        "",
+        (Target(POLLER, "", 0.5, Compared.ALONE),),
+    ),
 )
