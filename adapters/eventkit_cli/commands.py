@@ -2,15 +2,14 @@
 
 import sys
 from json import dumps
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from eventkit_cli.logs import SHOWN, Level, LogFormat, configure_logging
 
 if TYPE_CHECKING:
-    from eventkit.app import App
-    from eventkit.names import Names
     from eventkit_cli.screen import Screen
 
 __all__ = ["commands"]
@@ -26,6 +25,7 @@ MODULE:APP is the app: a module that can be imported from the current directory,
   eventkit explain blog.app:app event.json  what it would do with an event, and why
   eventkit invoke blog.app:app event.json   run its handlers on an event
   eventkit run blog.app:app                 poll its queues in AWS
+  eventkit generate ecs blog.app:app        documents that run it elsewhere: Amazon ECS, Kubernetes
 
 \b
 Exit codes:
@@ -35,8 +35,22 @@ Exit codes:
   3  AWS, or what stands for it, refused or could not be reached
 """
 
+
+class _Commands(TyperGroup):
+    """The commands. What `run` takes is found out when it is used: its options are settings, which need imports."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - the types are click's, and not exported
+        name, command, rest = super().resolve_command(ctx, args)
+        if name == "run":
+            from eventkit_cli.options import with_settings
+
+            command = with_settings(run_command)
+        return name, command, rest
+
+
 commands: typer.Typer = typer.Typer(
     name="eventkit",
+    cls=_Commands,
     help=HELP,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -57,47 +71,42 @@ Via = Annotated[
 
 
 @commands.command(name="run")
-def run_command(  # noqa: PLR0913 - each is an option of the command
+def run_command(
+    context: typer.Context,
     app: AppName,
     *,
-    backend: Annotated[
-        str,
-        typer.Option(
-            metavar="URL", envvar="EVENTKIT_BACKEND", help="Where the queues are; sqs:// takes ?region= and ?endpoint=."
-        ),
-    ] = "sqs://",
     via: Via = None,
-    concurrency: Annotated[
-        int, typer.Option(envvar="EVENTKIT_CONCURRENCY", help="Records that are handled at once, over all queues.")
-    ] = 10,
-    wait: Annotated[
-        float,
-        typer.Option(envvar="EVENTKIT_WAIT", help="Seconds, 1 to 20, for which a receive waits; a stop waits, too."),
-    ] = 20.0,
-    drain: Annotated[
-        float, typer.Option(envvar="EVENTKIT_DRAIN", help="Seconds that running handlers get when it stops.")
-    ] = 30.0,
-    log_format: Annotated[
-        LogFormat, typer.Option(envvar="EVENTKIT_LOG_FORMAT", help="auto is text on a terminal, and JSON elsewhere.")
-    ] = LogFormat.AUTO,
-    log_level: Annotated[Level, typer.Option(envvar="EVENTKIT_LOG_LEVEL")] = Level.INFO,
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Start anew when a file of the app changes: for development.")
+    ] = False,
 ) -> None:
     """Poll the app's queues until SIGTERM or SIGINT.
 
     A stop is in good order: handlers that run get some seconds to end, and what was received and not handled is made
-    visible again. A second signal cancels them.
+    visible again. A second signal cancels them. Each setting is an option or a variable of the environment; the option
+    wins.
 
     \b
       eventkit run blog.app:app
       eventkit run blog.app:app --via photos=sqs:media-events --concurrency 50
+      eventkit run blog.app:app --workers 4 --health 0.0.0.0:8080
       eventkit run blog.app:app --backend 'sqs://?region=eu-west-1' --log-format json
     """  # noqa: D301 - click wants the character
-    from eventkit_cli.running import Run, run
-    from eventkit_poller import Settings
+    from os import environ
 
-    configure_logging(log_format, log_level)
-    loaded, names = _load(app, via)
-    run(Run(loaded, names, backend, Settings(concurrency=concurrency, wait=wait, drain=drain)), _screen())
+    from eventkit_cli.loading import Reference, load_named
+    from eventkit_cli.options import chosen
+    from eventkit_cli.running import Run, run
+    from eventkit_cli.settings import read_settings, require_known
+    from eventkit_cli.supervising import Service, supervise
+    from eventkit_cli.telemetry import write_log
+
+    require_known(environ)
+    settings, poller = read_settings(environ, chosen(context.params))
+    write_log(settings)
+    if settings.workers > 1 or reload:
+        supervise(Service(Reference.parse(app), via or (), settings, poller, reload), _screen())
+    run(Run(*load_named(app, via or ()), settings, poller), _screen())
 
 
 @commands.command(name="dev")
@@ -134,6 +143,48 @@ def dev_command(
     develop(Dev(Reference.parse(app), tuple(via or ()), seconds, aws, provision), _screen())
 
 
+@commands.command(name="generate")
+def generate_command(  # noqa: PLR0913 - each is an option of the command
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="kubernetes or ecs.")],
+    app: AppName,
+    *,
+    image: Annotated[str | None, typer.Option(help="The container's image; in a template it may stay open.")] = None,
+    output: Annotated[str, typer.Option(metavar="FILE", help="Where to write it; - is standard output.")] = "-",
+    via: Via = None,
+    region: Annotated[str | None, typer.Option(help="The Region of queues whose address does not say it.")] = None,
+    account: Annotated[str | None, typer.Option(help="Likewise, the account.")] = None,
+    role: Annotated[str | None, typer.Option(help="The ARN of the IAM role of a pod's service account.")] = None,
+    least: Annotated[int, typer.Option(help="Replicas that always run.")] = 1,
+    most: Annotated[int, typer.Option(help="Replicas at most.")] = 10,
+    backlog: Annotated[int, typer.Option(help="Messages for each slot of a replica that are right.")] = 1,
+    cpu: Annotated[float, typer.Option(help="CPUs of a replica.")] = 0.25,
+    memory: Annotated[int, typer.Option(help="MiB of a replica.")] = 512,
+    port: Annotated[int, typer.Option(help="Where a replica answers /healthz and /readyz.")] = 8080,
+) -> None:
+    """Write what runs more replicas: manifests for Kubernetes with KEDA, or a CloudFormation template for Amazon ECS.
+
+    They scale by the messages of each queue, visible and in flight. The poller's settings, and the processes of a
+    replica, are taken from the environment, as `eventkit run` takes them.
+
+    \b
+      eventkit generate ecs blog.app:app --region eu-west-1 --account 123456789012
+      EVENTKIT_CONCURRENCY=50 eventkit generate kubernetes blog.app:app --image blog:1 --output blog.yaml
+    """  # noqa: D301 - click wants the character
+    from os import environ
+
+    from eventkit_cli.loading import load_named
+    from eventkit_cli.settings import read_settings, require_known
+    from eventkit_deploy import Options, generate
+
+    require_known(environ)
+    settings, poller = read_settings(environ, {})
+    options = Options(
+        app, image, poller, settings.workers, least, most, backlog, cpu, memory, port, region, account, role
+    )
+    text = generate(kind, *load_named(app, via or ()), options)
+    _write_text(text, output)
+
+
 @commands.command(name="routes")
 def routes_command(app: AppName, *, via: Via = None, as_json: Json = False) -> None:
     """List the app's routes: what each takes, sends to, how it runs, and the queue that brings its events.
@@ -145,8 +196,9 @@ def routes_command(app: AppName, *, via: Via = None, as_json: Json = False) -> N
       EVENTKIT_QUEUE_THUMBNAILS=prod-thumbnails eventkit routes blog.app:app --json
     """  # noqa: D301 - click wants the character
     from eventkit_cli.listing import routes_as_json, show_routes
+    from eventkit_cli.loading import load_named
 
-    loaded, names = _load(app, via)
+    loaded, names = load_named(app, via or ())
     if as_json:
         _write(routes_as_json(loaded, names))
     else:
@@ -168,10 +220,11 @@ def invoke_command(app: AppName, event: EventFile, *, as_json: Json = False) -> 
 
     from eventkit_cli.failures import FAILED
     from eventkit_cli.invoking import invocation_as_json, invoke, read_event, show_invocation
+    from eventkit_cli.loading import load_named
 
     configure_logging(LogFormat.TEXT, Level.WARNING, without=SHOWN)
     content = read_event(event)
-    loaded, names = _load(app)
+    loaded, names = load_named(app)
     invocation = run(invoke(loaded, content, names))
     if as_json:
         _write(invocation_as_json(invocation))
@@ -193,9 +246,10 @@ def explain_command(app: AppName, event: EventFile, *, as_json: Json = False) ->
     """  # noqa: D301 - click wants the character
     from eventkit_cli.failures import FAILED
     from eventkit_cli.invoking import read_event
+    from eventkit_cli.loading import load_named
 
     content = read_event(event)
-    loaded, names = _load(app)
+    loaded, names = load_named(app)
     explanation = loaded.explain(content, names)
     if as_json:
         _write(explanation.to_dict())
@@ -203,17 +257,6 @@ def explain_command(app: AppName, event: EventFile, *, as_json: Json = False) ->
         for line in str(explanation).splitlines():
             _screen().line(line)
     raise typer.Exit(0 if explanation.error is None else FAILED)
-
-
-def _load(app: str, via: list[str] | None = None) -> "tuple[App, Names]":
-    from os import environ
-
-    from eventkit.names import Names
-    from eventkit_cli.loading import Reference, load_app
-
-    loaded = load_app(Reference.parse(app))
-    sources = (selector.resource for route in loaded.routes() for selector in route.source.selectors)
-    return loaded, Names.from_environ(loaded.name, environ).with_via(via or (), sources)
 
 
 def _screen() -> "Screen":
@@ -224,3 +267,12 @@ def _screen() -> "Screen":
 
 def _write(value: object) -> None:
     sys.stdout.write(dumps(value, indent=2) + "\n")
+
+
+def _write_text(text: str, output: str) -> None:
+    if output == "-":
+        sys.stdout.write(text)
+    else:
+        from pathlib import Path
+
+        Path(output).write_text(text, "utf-8")

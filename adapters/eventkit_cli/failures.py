@@ -27,7 +27,9 @@ FRAMES = 6
 _STDLIB = Path(sysconfig.get_paths()["stdlib"])
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 _LIBRARIES = frozenset({"click", "typer"})
-_OURS = ("eventkit", "eventkit_aws", "eventkit_cli", "eventkit_lambda", "eventkit_local", "eventkit_poller")
+_OURS = tuple(
+    f"eventkit{name}" for name in ("", "_aws", "_cli", "_deploy", "_lambda", "_local", "_poller", "_telemetry")
+)
 
 
 @contextmanager

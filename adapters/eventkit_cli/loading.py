@@ -1,6 +1,7 @@
 """From `module:app`, as it is written on the command line, to the app."""
 
 import importlib
+import os
 import pkgutil
 import sys
 from collections.abc import Iterable
@@ -12,9 +13,10 @@ from types import ModuleType
 
 from eventkit.app import App
 from eventkit.errors import ConfigurationError, EventkitError
+from eventkit.names import Names
 from eventkit_cli.failures import place_of, short_trace
 
-__all__ = ["Reference", "load_app", "require_module"]
+__all__ = ["Reference", "load_app", "load_named", "require_module"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,16 @@ def load_app(reference: Reference) -> App:
         raise ConfigurationError(f"the module {reference.module!r} has no {reference.variable!r}; {has}{hint}")
     kind = type(found).__name__
     raise ConfigurationError(f"{reference} is no App but of the type {kind}; {has}")
+
+
+def load_named(app: str, via: Iterable[str] = ()) -> tuple[App, Names]:
+    """The app that `module:app` names, and what its resources are called: by the environment, and by `--via`.
+
+    Raises `ConfigurationError`.
+    """
+    loaded = load_app(Reference.parse(app))
+    sources = (selector.resource for route in loaded.routes() for selector in route.source.selectors)
+    return loaded, Names.from_environ(loaded.name, os.environ).with_via(via, sources)
 
 
 def _imported(reference: Reference) -> ModuleType:

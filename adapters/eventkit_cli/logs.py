@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -14,7 +14,7 @@ __all__ = ["SHOWN", "Level", "LogFormat", "configure_logging", "facts_of", "json
 STANDARD = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 """What every log record has; the rest are facts, given as `extra`."""
 
-NOISY = ("aiobotocore", "asyncio", "boto3", "botocore", "urllib3")
+NOISY = ("aiobotocore", "asyncio", "boto3", "botocore", "urllib3", "watchfiles")
 """Libraries whose INFO says nothing about events."""
 
 
@@ -95,8 +95,10 @@ class _Formatter(logging.Formatter):
         return self._line(record)
 
 
-def configure_logging(form: LogFormat, level: Level, *, without: Container[str] = ()) -> None:
-    """Write log records from a level on to standard error, `without` those events.
+def configure_logging(
+    form: LogFormat, level: Level, *, without: Container[str] = (), filters: Iterable[logging.Filter] = ()
+) -> None:
+    """Write log records from a level on to standard error, `without` those events, through the filters.
 
     `auto` is for people on a terminal, and JSON elsewhere.
     """
@@ -104,6 +106,8 @@ def configure_logging(form: LogFormat, level: Level, *, without: Container[str] 
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter(text_line if human else json_line))
     handler.addFilter(lambda record: record.getMessage() not in without)
+    for one in filters:
+        handler.addFilter(one)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     if level is not Level.DEBUG:
         for name in NOISY:

@@ -1,47 +1,80 @@
-"""The poller as a process, for `eventkit run`."""
+"""A poller in this process, for `eventkit run` and for each of its workers."""
 
-import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import NoReturn
 
 from eventkit.app import App
 from eventkit.backends import open_backend
 from eventkit.names import Names
+from eventkit_aws.ecs import scale_in_protection
+from eventkit_cli.ending import run_to_end
 from eventkit_cli.screen import Screen
+from eventkit_cli.settings import RunSettings
+from eventkit_cli.telemetry import Telemetry, telemetry
 from eventkit_poller import Poller, Settings, Summary, run_poller
+from eventkit_poller.health import Address, Health, Page, serve_health
 
-__all__ = ["Run", "run", "summary_text"]
+__all__ = ["Run", "open_poller", "run", "served", "summary_text"]
+
+log: logging.Logger = logging.getLogger("eventkit")
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is run: the app, its names, the backend's URL and the poller's settings."""
+    """What is run: the app, its names, and how."""
 
     app: App
     names: Names
-    backend: str
-    settings: Settings
+    settings: RunSettings
+    poller: Settings
 
 
-def run(what: Run, screen: Screen) -> None:
-    """Poll until SIGTERM or SIGINT, and write a summary."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        summary = runner.run(_poll(what))
-    screen.line(f"{what.app.name} has stopped. {summary_text(summary)}")
+def run(what: Run, screen: Screen) -> NoReturn:
+    """Poll until SIGTERM or SIGINT, write a summary, and end the process."""
+
+    async def poll() -> None:
+        watch = telemetry(metrics=what.settings.address is not None)
+        async with open_poller(what, watch) as poller:
+            look = partial(watch.health_of, poller)
+            async with (
+                served(what.settings.address, look, watch.metrics_of(poller)),
+                scale_in_protection(lambda: poller.state.in_flight),
+            ):
+                summary = await run_poller(poller)
+        screen.line(f"{what.app.name} has stopped. {summary_text(summary)}")
+
+    run_to_end(poll, what.poller.flush)
 
 
-async def _poll(what: Run) -> Summary:
-    async with open_backend(what.backend) as backend:
-        return await run_poller(Poller(what.app, backend, what.settings, names=what.names))
+@asynccontextmanager
+async def open_poller(what: Run, watch: Telemetry) -> AsyncGenerator[Poller]:
+    """The poller of an app, with its backend open."""
+    async with open_backend(what.settings.backend) as backend:
+        yield Poller(
+            what.app,
+            watch.traced(backend),
+            what.poller,
+            names=what.names,
+            middleware=watch.middleware,
+            observe=watch.observe,
+        )
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's, where it is installed: it has none for Windows."""
-    try:
-        import uvloop
-    except ModuleNotFoundError:
-        return None
-    return uvloop.new_event_loop
+@asynccontextmanager
+async def served(
+    address: Address | None, look: Callable[[], Health], metrics: Callable[[], Page] | None
+) -> AsyncGenerator[None]:
+    """Answer probes for the length of the block, where an address is given."""
+    if address is None:
+        yield
+        return
+    async with serve_health(address, look, metrics) as bound:
+        log.info("health.served", extra={"address": str(bound)})
+        yield
 
 
 def summary_text(summary: Summary) -> str:
@@ -53,7 +86,8 @@ def summary_text(summary: Summary) -> str:
         "left to come again": summary.retried,
         "rejected": summary.rejected,
         "given back": summary.released,
+        "lost to others": summary.lost,
     }
     parts = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    lost = f"; {summary.unacknowledged} of them could not be acknowledged" if summary.unacknowledged else ""
-    return f"It received {summary.received} record{'s' * (summary.received != 1)}: {parts}{lost}."
+    failed = f"; {summary.unacknowledged} of them could not be acknowledged" if summary.unacknowledged else ""
+    return f"It received {summary.received} record{'s' * (summary.received != 1)}: {parts}{failed}."

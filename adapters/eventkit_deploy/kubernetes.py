@@ -57,6 +57,7 @@ def _workload(deployment: Deployment) -> Manifest:
     labels = _labels(deployment)
     pod: Manifest = {
         "serviceAccountName": deployment.name,
+        "enableServiceLinks": False,  # a Service named `eventkit…` would make variables that no setting has
         "terminationGracePeriodSeconds": grace_of(deployment.options.settings),
         "securityContext": {
             "runAsNonRoot": True,

@@ -98,3 +98,8 @@ class State:
     def is_ready(self) -> bool:
         """Whether it receives from all its queues."""
         return self.serving and not any(queue.failures for queue in self.queues.values())
+
+    @property
+    def in_flight(self) -> int:
+        """Records that were received and are not settled, of all queues."""
+        return sum(queue.in_flight for queue in self.queues.values())

@@ -91,7 +91,8 @@ class Receiver:
         with self._stoppable():
             slots = await self._slots.take(ask.most, self._account)
         records, visibility, pause = await self._received(Ask(slots, ask.wait))
-        self._slots.give(slots - len(records), self._account)
+        if len(records) < slots:
+            self._slots.give(slots - len(records), self._account)
         if self._stopping:
             self._work.decline(records, visibility)
         elif records:

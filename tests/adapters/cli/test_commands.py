@@ -5,14 +5,27 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eventkit.testing import s3_event, s3_record, sqs_event, sqs_record
 from tests.adapters.cli.conftest import Command
 
-HEAVY = ("PIL", "aioboto3", "aiobotocore", "aiohttp", "boto3", "botocore", "eventkit", "eventkit_poller", "pydantic")
+HEAVY = (
+    "PIL",
+    "aioboto3",
+    "aiobotocore",
+    "aiohttp",
+    "boto3",
+    "botocore",
+    "eventkit",
+    "eventkit_poller",
+    "pydantic",
+    "pydantic_settings",
+)
 
 
 def written(folder: Path, event: object) -> str:
@@ -63,6 +76,9 @@ def test_wrong_usage_exits_with_2(command: Command, arguments: list[str]) -> Non
         (["run", "blog.app:app", "--concurrency", "0"], "concurrency=0: it must be at least 1"),
         (["run", "blog.app:app", "--backend", "kafka://"], "there is no backend for 'kafka'"),
         (["run", "blog.app:app", "--backend", "sqs://?x=1"], "write sqs://"),
+        (["generate", "helm", "blog.app:app"], "'helm' cannot be generated: write kubernetes or ecs"),
+        (["generate", "kubernetes", "blog.app:app"], "pass --image"),
+        (["generate", "ecs", "blog.app:app", "--least", "5", "--most", "2"], "most=2"),
         (["invoke", "blog.app:app", "nothing.json"], "nothing.json cannot be read: No such file"),
         (["invoke", "blog.app:app", "blog/app.py"], "blog/app.py does not hold JSON"),
         (["explain", "blog.app:app", "blog"], "blog cannot be read"),
@@ -74,6 +90,23 @@ def test_wrong_configuration_is_a_sentence(command: Command, arguments: list[str
     assert result.code == 2
     assert sentence in result.err
     assert "Traceback" not in result.err
+
+
+def test_documents_are_generated_from_the_app_and_its_settings(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENTKIT_CONCURRENCY", "50")
+    where = ("--region", "eu-west-1", "--account", "123456789012")
+
+    shown = command("generate", "kubernetes", "blog.app:app", "--image", "blog:1", *where)
+    command("generate", "ecs", "blog.app:app", *where, "--output", "blog.yaml")
+
+    assert (shown.code, shown.err) == (0, "")
+    yaml: Any = import_module("yaml")
+    deployment = next(one for one in yaml.safe_load_all(shown.out) if one["kind"] == "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert {"name": "EVENTKIT_CONCURRENCY", "value": "50"} in container["env"]
+    assert "AWS::ECS::Service" in (folder / "blog.yaml").read_text()
 
 
 def test_routes_are_listed_with_what_brings_their_events(command: Command) -> None:

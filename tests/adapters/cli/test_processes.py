@@ -7,59 +7,18 @@ import re
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 import pytest
 
 from eventkit_local.emulator import Emulator, start_emulator
+from tests.adapters.cli.processes import EVENTKIT, Child, running
 from tests.adapters.local.clients import client
 from tests.adapters.local.processes import eventually, is_running
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them")
-
-EVENTKIT = [sys.executable, "-c", "from eventkit_cli import main; main()"]
-
-
-class Child:
-    """A running command whose lines are collected as they come."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.process = process
-        self.out: list[str] = []
-        self.err: list[str] = []
-        for stream, lines in ((process.stdout, self.out), (process.stderr, self.err)):
-            assert stream is not None
-            threading.Thread(target=self._collect, args=(stream, lines), daemon=True).start()
-
-    def saw(self, pattern: str) -> bool:
-        return eventually(lambda: any(re.search(pattern, line) for line in [*self.out, *self.err]), 30)
-
-    def line(self, pattern: str) -> str:
-        assert self.saw(pattern), [*self.out, *self.err]
-        return next(line for line in [*self.out, *self.err] if re.search(pattern, line))
-
-    def stop(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(30)
-
-    @staticmethod
-    def _collect(stream: IO[str], lines: list[str]) -> None:
-        lines.extend(iter(stream.readline, ""))
-
-
-@contextmanager
-def running(environ: dict[str, str], *arguments: str) -> Generator[Child]:
-    with subprocess.Popen(
-        [*EVENTKIT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ
-    ) as process:
-        try:
-            yield Child(process)
-        finally:
-            process.kill()
 
 
 def on_a_terminal(environ: dict[str, str], *arguments: str) -> str:
