@@ -24,7 +24,7 @@ if test -z "$$found"; then \
 fi
 endef
 
-.PHONY: help demo test check bench test-all clean
+.PHONY: help demo test check bench soak test-all clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
@@ -45,6 +45,9 @@ check: $(VENV)/ready.all,dev  ## lint, check formatting, types, layers and the w
 
 bench: $(VENV)/ready.all,dev  ## measure beside the peers
 	@$(python) -m benchmarks $(ARGS)
+
+soak: $(VENV)/ready.all,dev  ## kill real pollers and count what is lost; FULL=1 for the whole numbers
+	@FULL=$(FULL) $(python) -m benchmarks.soak $(ARGS)
 
 test-all:  ## run the tests on every supported Python that is here
 	@$(find_python); $$found tools/test_all.py $(MAKE)
