@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 
-from eventkit.backends import Unsettled
+from eventkit.backends import SETTLED, Unsettled
 from eventkit.errors import BackendError
 from eventkit.outcomes import Backoff
 from eventkit_poller.context import Context
@@ -145,7 +145,13 @@ class Acks:
         return [ack for ack in acks if id(ack.flight.record) in again]
 
     async def _deleted(self, acks: Sequence[Ack]) -> Unsettled:
-        left = await self._context.backend.delete(self._queue, [ack.flight.record for ack in acks])
+        for ack in acks:
+            ack.flight.deleting = True
+        try:
+            left = await self._context.backend.delete(self._queue, [ack.flight.record for ack in acks])
+        finally:
+            for ack in acks:
+                ack.flight.deleting = False
         again, lost = ({id(record) for record in records} for records in (left.again, left.lost))
         for ack in acks:
             if id(ack.flight.record) in lost:
@@ -159,10 +165,11 @@ class Acks:
         extensions = {ack.flight.extension for ack in acks if ack.flight.extension is not None}
         if extensions:
             await asyncio.wait(extensions)
+            acks = [ack for ack in acks if not ack.flight.lost]
         # The service counts from the call, so time that passed while waiting, or between attempts, is taken off.
         now = self._context.timing.clock()
         delays = [(ack.flight.record, max(0.0, (ack.visible or 0.0) - now)) for ack in acks]
-        return await self._context.backend.extend(self._queue, delays)
+        return await self._context.backend.extend(self._queue, delays) if delays else SETTLED
 
 
 def _taken(waiting: list[Ack]) -> Sequence[Ack]:

@@ -95,6 +95,10 @@ class Child:
                 self.kill()
             self._kill_later()
             return await self._process.wait()
+        except Exception:  # what it says cannot be understood, so it cannot be left alone
+            self.kill()
+            await self._process.wait()
+            raise
         finally:
             if self._killing is not None:
                 self._killing.cancel()

@@ -21,6 +21,7 @@ class Flight:
         due: When it is to be extended.
         handling: The task that handles it now.
         extension: The call that extends it and is on its way.
+        deleting: Whether a call that deletes it is on its way.
         lost: Whether it has become visible to others, or is gone: it is not this process's any more.
     """
 
@@ -31,4 +32,5 @@ class Flight:
     due: float = inf
     handling: "asyncio.Task[None] | None" = None
     extension: "asyncio.Task[None] | None" = None
+    deleting: bool = False
     lost: bool = False

@@ -73,9 +73,9 @@ class Heartbeat:
         self._kept.pop(id(flight), None)
 
     def lose(self, flight: Flight) -> None:
-        """Take note that a record that is kept is not this process's any more."""
+        """Take note that a record is not this process's any more, and tell of it if it is kept."""
+        flight.lost = True
         if self._kept.pop(id(flight), None) is not None:
-            flight.lost = True
             self._lost(flight)
 
     def stop(self) -> None:
@@ -124,9 +124,9 @@ class Heartbeat:
                 flight.extension = None
         again, lost = ({id(record) for record in records} for records in (left.again, left.lost))
         for flight, until in zip(flights, untils, strict=True):
-            if id(flight.record) in lost:
+            if id(flight.record) in lost and not flight.deleting:
                 self.lose(flight)
-            elif id(flight.record) in again:
+            elif id(flight.record) in again | lost:  # if it is being deleted, the delete's answer tells
                 flight.due = self._context.timing.clock() + Rhythm(flight.visibility).repetition
             else:
                 flight.until = until

@@ -147,7 +147,7 @@ class Work:
         except BaseException as error:  # noqa: BLE001 - a handler may raise even KeyboardInterrupt, and harms only itself
             log.error("delivery.broken", extra={"queue": self.queue, "error": type(error).__qualname__})  # noqa: TRY400 - a trace may hold a payload
             return later(flight.record, error, self._context.timing.random)
-        if isinstance(outcome, Reject) and not flight.lost:
+        if isinstance(outcome, Reject) and id(flight) in self._flights:  # it is neither lost nor given back
             return await self._parked(flight, outcome)
         return outcome
 

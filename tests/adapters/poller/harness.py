@@ -55,6 +55,8 @@ class Service:
         self.memory = MemoryBackend(clock=LoopClock())
         self.calls: list[Call] = []
         self.received = 0
+        self.last: Sequence[Raw] = ()
+        """What the last receive brought that brought something."""
         self.faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self.latency = latency
         for queue in queues:
@@ -85,6 +87,7 @@ class Service:
         await self._begin("receive", queue, limit)
         records = await self.memory.receive(queue, limit, wait, visibility)
         self.received += len(records)
+        self.last = records or self.last
         return records
 
     async def delete(self, queue: str, records: Sequence[Raw]) -> Unsettled:

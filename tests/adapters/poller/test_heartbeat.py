@@ -1,12 +1,14 @@
 """What is held stays invisible to others; and what is not ours any more is let go."""
 
 import asyncio
+from collections.abc import Sequence
 from math import ceil
 from typing import cast
 
 import pytest
 
 from eventkit import Reject, Retry
+from eventkit.backends import Raw, Unsettled
 from eventkit_poller import Extended, Failed, Lost, Observation, Settings, Summary
 from tests.adapters.poller.harness import OUTAGE, Service, Slow, app_of, poller_of, running, until
 from tests.adapters.poller.virtual import VirtualLoop
@@ -159,20 +161,30 @@ async def test_a_record_that_somebody_else_has_is_let_go_when_the_service_says_s
     poller = poller_of(app_of(by_seconds), service)
     async with running(poller):
         await until(lambda: service.received == 1)
-        theirs = {"messageId": "", "receiptHandle": ""}
-
-        def taken(records: object) -> list[dict[str, str]]:
-            (record,) = cast("list[dict[str, str]]", records)
-            theirs.update(record)
-            return []
-
-        service.faults["extend"].append(taken)
-        await until(lambda: service.count("extend") == 1)
-        await service.memory.delete("jobs", [theirs])  # as another consumer would who got it, too
+        await service.memory.delete("jobs", service.last)  # as another consumer would who got it, too
         await until(lambda: poller.summary.lost == 1, 30)
 
     assert poller.summary == Summary(received=1, lost=1)
     assert service.count("delete") == 0
+
+
+async def test_a_record_that_its_own_delete_takes_from_an_extension_is_not_lost() -> None:
+    class SlowToAnswer(Service):
+        async def delete(self, queue: str, records: Sequence[Raw]) -> Unsettled:
+            left = await super().delete(queue, records)
+            await asyncio.sleep(5)
+            return left
+
+    service = SlowToAnswer("jobs", visibility=30)
+    await service.send("jobs", "9")
+
+    poller = poller_of(app_of(by_seconds), service)
+    async with running(poller):
+        await until(lambda: service.memory.depth("jobs") == 0)
+        await asyncio.sleep(10)
+
+    assert service.count("extend") == 1
+    assert poller.summary == Summary(received=1, done=1)
 
 
 async def test_a_lost_record_holds_back_those_behind_it_in_its_group_and_gives_them_back() -> None:
@@ -208,6 +220,22 @@ async def test_the_delay_of_a_retry_is_written_after_an_extension_that_is_on_its
         await until(lambda: service.memory.depth("jobs") == 0)
 
     assert times == [0, pytest.approx(15, abs=0.1)]
+
+
+async def test_a_delay_is_not_written_for_a_record_that_an_extension_on_its_way_finds_lost() -> None:
+    service = Service("jobs", visibility=30)
+    await service.send("jobs", "one")
+
+    async def handler(_: str) -> None:
+        service.faults["extend"].append(Slow(5))
+        await asyncio.sleep(12)  # the extension begins at 10, and arrives at 15
+        await service.memory.delete("jobs", service.last)  # as another consumer would who got it, too
+        raise Retry(after=2)
+
+    async with running(poller_of(app_of(handler), service)):
+        await asyncio.sleep(30)
+
+    assert service.count("extend") == 1
 
 
 async def test_a_handler_that_hangs_is_cancelled_when_its_record_was_held_long_enough() -> None:

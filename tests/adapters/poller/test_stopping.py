@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from eventkit import App, ConfigurationError, Queue
+from eventkit import App, ConfigurationError, Queue, Reject
 from eventkit_poller import Poller, Settings, Summary
 from tests.adapters.poller.harness import OUTAGE, Service, app_of, poller_of, until
 
@@ -194,6 +194,31 @@ async def test_a_handler_that_ignores_its_cancellation_does_not_hold_up_the_stop
     assert "handlers.stuck" in [record.message for record in caplog.records]
     assert await service.visible("jobs.fifo") == ["one", "two"]
     assert begun == ["one"]
+
+
+async def test_what_a_handler_rejects_after_its_record_was_given_back_is_not_parked() -> None:
+    service = Service("jobs")
+    await service.send("jobs", "one")
+    done = asyncio.Event()
+
+    async def stubborn(_: str) -> None:
+        try:
+            await asyncio.sleep(600)
+        except asyncio.CancelledError:
+            await asyncio.sleep(10)
+        done.set()
+        raise Reject("no")
+
+    poller = poller_of(app_of(stubborn), service, Settings(wait=1, drain=0, flush=2))
+    run = start(poller)
+    await until(lambda: service.received == 1)
+    poller.stop()
+    await run
+
+    await done.wait()
+    await asyncio.sleep(1)
+
+    assert (service.count("park"), await service.visible("jobs")) == (0, ["one"])
 
 
 async def test_acknowledgements_that_are_on_their_way_are_sent_before_the_end() -> None:

@@ -23,7 +23,7 @@ link = socket.socket(fileno=0)
 
 def report(serving=True, **counts):
     health = {"alive": True, "ready": serving, "facts": {"kind": kind}}
-    line = {"app": "shop", "serving": serving, "health": health, "summary": counts}
+    line = {"app": "shop", "serving": serving, "health": health, "summary": counts, "in_flight": 0}
     link.sendall(json.dumps(line).encode() + b"\\n")
 
 def stopped():
@@ -51,6 +51,9 @@ match kind:
         signal.pause()
 report()
 match kind:
+    case "nonsense":
+        link.sendall(b"{}\\n")
+        signal.pause()
     case "hangs":
         signal.pause()
     case "deaf":
@@ -118,8 +121,9 @@ def supervise(tmp_path: Path) -> Supervise:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    while not holds():  # noqa: ASYNC110 - what a worker reports is heard in some turn of the loop, and nobody is told
-        await asyncio.sleep(0)
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 - what a worker reports is heard in some turn of the loop, and nobody is told
+            await asyncio.sleep(0)
 
 
 async def is_ready(supervisor: Supervisor) -> None:
@@ -142,6 +146,18 @@ async def test_workers_are_started_and_stopped_together_and_their_counts_added(l
     assert log.events() == ["worker.started"] * 3 + ["worker.exited"] * 3
     assert sorted(map(str, log.facts("worker.started", "worker"))) == ["1", "2", "3"]
     assert log.facts("worker.exited", "code") == [0, 0, 0]
+
+
+async def test_a_worker_that_cannot_be_understood_is_ended_and_the_fault_told(log: Log, supervise: Supervise) -> None:
+    supervisor = supervise("nonsense")
+
+    with pytest.raises(KeyError, match="app"):
+        async with asyncio.timeout(30):
+            await supervisor.run()
+
+    (pid,) = log.facts("worker.started", "pid")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(str(pid)), 0)
 
 
 async def test_all_are_alive_and_ready_when_each_is(supervise: Supervise) -> None:
