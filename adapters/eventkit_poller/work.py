@@ -125,8 +125,9 @@ class Work:
             for flight in flights:
                 if self._stopping or flight.lost:
                     break
-                if isinstance(await self._handled(flight), Retry):
-                    break  # what is behind it in a lane has its order to keep
+                outcome = await self._handled(flight)
+                if isinstance(outcome, Retry) or flight.lost:
+                    break  # it comes again, and what is behind it in a lane has its order to keep
         finally:  # what was not tried, and when this is cut off what was not finished
             for left in flights:
                 self._settle(left, HELD)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from math import ceil
 from typing import cast
 
@@ -202,6 +203,24 @@ async def test_a_lost_record_holds_back_those_behind_it_in_its_group_and_gives_t
         await until(lambda: service.memory.depth("jobs.fifo") == 0)
 
     assert order == ["60", "1", "2"]
+
+
+async def test_a_lost_record_holds_back_those_behind_it_even_if_its_handler_ignores_that() -> None:
+    service = Service("jobs.fifo", visibility=30)
+    await service.send("jobs.fifo", "first", "second", group="a")
+    service.faults["extend"].extend([OUTAGE] * 10)
+    begun: list[str] = []
+
+    async def handler(text: str) -> None:
+        begun.append(text)
+        if begun == ["first"]:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+
+    async with running(poller_of(app_of(handler, "jobs.fifo"), service)):
+        await until(lambda: service.memory.depth("jobs.fifo") == 0)
+
+    assert begun == ["first", "first", "second"]
 
 
 async def test_the_delay_of_a_retry_is_written_after_an_extension_that_is_on_its_way() -> None:
