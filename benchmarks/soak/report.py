@@ -90,9 +90,10 @@ def facts_of(logs: Logs, sent: Iterable[str], left: Collection[str] = ()) -> dic
     }
 
 
-def events_of(logs: Logs) -> Counter[str]:
+def events_of(logs: Logs) -> Mapping[str, int]:
     """What the library logged, and how often."""
-    return Counter(line.subject for lines in logs.values() for line in lines if line.kind is Kind.LOGGED)
+    found = Counter(line.subject for lines in logs.values() for line in lines if line.kind is Kind.LOGGED)
+    return dict(found)  # `asdict` takes a Counter apart wrongly
 
 
 def failures(results: Iterable[Result]) -> list[str]:

@@ -1,6 +1,8 @@
 """The oracles of the soak see what went wrong in logs that are made by hand, and nothing in those where nothing did."""
 
 import io
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from benchmarks.soak import effects, oracles
 from benchmarks.soak.arena import Patience
 from benchmarks.soak.effects import Kind, Line, Log, Logs
 from benchmarks.soak.killed import Q1, Q10, Q10_FULL
-from benchmarks.soak.report import Result, facts_of, failures, readable, table
+from benchmarks.soak.report import Result, events_of, facts_of, failures, readable, table
 
 BEGUN, DONE, FAILED = Kind.BEGUN, Kind.DONE, Kind.FAILED
 
@@ -222,6 +224,14 @@ def test_machines_get_facts_and_failures() -> None:
     found = readable([result(duplicates=1)])
 
     assert found["failures"] == ["q1: lost: 1, at most 0"]
+
+
+def test_what_was_logged_can_be_written_as_json() -> None:
+    logged = Line(0.0, Kind.LOGGED, "record.lost", 0)
+
+    found = replace(result(duplicates=0), events=events_of({"1": [logged, logged]}))
+
+    assert '"events": {"record.lost": 2}' in json.dumps(readable([found]))
 
 
 def test_each_message_is_sent_once_and_in_the_order_of_its_group() -> None:
