@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from eventkit.errors import BackendError
 from eventkit.events._base import parse_arn
 from eventkit.names import name_in
-from eventkit_aws._calls import SnsClient, SqsClient, call
+from eventkit_aws._calls import EventsClient, SnsClient, SqsClient, call
 
-__all__ = ["Queues", "Topics"]
+__all__ = ["Buses", "Queues", "Topics"]
 
 
 class Memo:
@@ -90,3 +90,18 @@ class Topics:
             if not listed.get("NextToken"):
                 raise BackendError(f"there is no topic {address!r} in this account and Region; a full ARN names others")
             page = {"NextToken": listed["NextToken"]}
+
+
+class Buses:
+    """Where event buses are. Raises `BackendError`."""
+
+    def __init__(self, client: EventsClient) -> None:
+        self._client = client
+        self.arn = Memo(self._find_arn)
+
+    async def _find_arn(self, address: str) -> str:
+        """The bus's ARN; it is asked for because PutEvents need not say that there is no such bus."""
+        if parse_arn(address):
+            return address
+        found = await call(self._client.describe_event_bus, f"DescribeEventBus {address!r}", Name=address)
+        return str(found["Arn"])

@@ -9,6 +9,7 @@ from eventkit.errors import BackendError, EventkitError
 __all__ = [
     "BlockingClient",
     "Call",
+    "EventsClient",
     "SnsClient",
     "SqsClient",
     "blocking",
@@ -16,6 +17,7 @@ __all__ = [
     "code_of",
     "is_passing",
     "on_demand",
+    "opened_on_demand",
     "translated",
 ]
 
@@ -49,7 +51,16 @@ class SnsClient(Protocol):
     def publish_batch(self) -> Call: ...
 
 
-class BlockingClient(SqsClient, SnsClient, Protocol):
+class EventsClient(Protocol):
+    """What is called of an EventBridge client; aioboto3's is one, and `blocking(client)` of boto3's."""
+
+    @property
+    def describe_event_bus(self) -> Call: ...
+    @property
+    def put_events(self) -> Call: ...
+
+
+class BlockingClient(SqsClient, SnsClient, EventsClient, Protocol):
     """A client of boto3 whose calls can be awaited; it has those that its service has."""
 
 
@@ -75,6 +86,25 @@ def blocking(client: object) -> BlockingClient:
 def on_demand(client: Callable[[], object]) -> BlockingClient:
     """The same for a client that is made at the first call."""
     return cast("BlockingClient", _Blocking(client))
+
+
+class _Opened:
+    def __init__(self, client: Callable[[], Awaitable[object]]) -> None:
+        self._open = client
+        self._opened: object = None
+
+    def __getattr__(self, name: str) -> Call:
+        async def verb(**request: object) -> Mapping[str, object]:
+            client = self._opened or await self._open()  # two callers at once may both open one
+            self._opened = client
+            return cast("Mapping[str, object]", await getattr(client, name)(**request))
+
+        return verb
+
+
+def opened_on_demand(client: Callable[[], Awaitable[object]]) -> BlockingClient:
+    """A client of aioboto3 that is opened at the first call."""
+    return cast("BlockingClient", _Opened(client))
 
 
 async def call(verb: Call, what: str, **request: object) -> dict[str, Any]:

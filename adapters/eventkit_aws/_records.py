@@ -6,17 +6,21 @@ from math import ceil
 from typing import Any, TypeVar
 
 from eventkit.backends import Raw
-from eventkit.backends._sending import QueueMessage
+from eventkit.backends._bus import bus_entry
+from eventkit.backends._sending import QueueMessage, queue_message
 from eventkit.outcomes import MAX_VISIBILITY
-from eventkit.publish import Outgoing
+from eventkit.outgoing import Outgoing
 
-__all__ = ["batches", "record_of", "seconds_of_visibility", "sqs_entry", "topic_entry"]
+__all__ = ["batches", "event_entry", "not_put", "record_of", "seconds_of_visibility", "sqs_entry", "topic_entry"]
 
 T = TypeVar("T")
 Fields = dict[str, object]
 
 MAX_ENTRIES = 10
-"""Entries of one batch request of SQS and SNS."""
+"""Entries of one batch request of SQS, SNS and EventBridge."""
+
+OWN_FAULTS = frozenset({"InternalFailure", "InternalException", "ServiceUnavailable"})
+"""Codes of PutEvents for entries that failed by no fault of theirs ("PutEvents", errors common to all actions)."""
 
 
 def record_of(message: Mapping[str, Any], arn: str) -> Raw:
@@ -67,10 +71,33 @@ def sqs_entry(message: QueueMessage) -> Fields:
 def topic_entry(message: Outgoing) -> Fields:
     """A message as an entry of PublishBatch, without its id."""
     entry: Fields = {"Message": message.text}
-    if message.attributes:
-        attributes = {name: {"DataType": "String", "StringValue": text} for name, text in message.attributes.items()}
-        entry["MessageAttributes"] = attributes
+    attributes = queue_message(message).attributes
+    if attributes:
+        entry["MessageAttributes"] = {name: _to_sqs(value) for name, value in attributes.items()}
     return entry | _order(message)
+
+
+def event_entry(message: Outgoing, bus: str) -> Fields:
+    """A message as an entry of PutEvents, for the bus with this ARN."""
+    event = bus_entry(message)
+    entry: Fields = {
+        "EventBusName": bus,
+        "Source": event.source,
+        "DetailType": event.detail_type,
+        "Detail": event.detail,
+        "Resources": list(event.resources),
+    }
+    return entry if event.trace is None else {**entry, "TraceHeader": event.trace}
+
+
+def not_put(response: Mapping[str, Any]) -> list[Mapping[str, object]]:
+    """The entries that PutEvents did not accept, by their positions, as SQS and SNS name those of a batch."""
+    answers: Sequence[Mapping[str, Any]] = response.get("Entries") or ()
+    return [
+        {"Id": str(position), "Code": answer["ErrorCode"], "SenderFault": answer["ErrorCode"] not in OWN_FAULTS}
+        for position, answer in enumerate(answers)
+        if "ErrorCode" in answer
+    ]
 
 
 def _order(message: QueueMessage | Outgoing) -> Fields:

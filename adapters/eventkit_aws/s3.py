@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Protocol
+from typing import Protocol, cast
 
 from eventkit.errors import BackendError
-from eventkit_aws._calls import Call, call, code_of, translated
+from eventkit_aws._calls import Call, call, code_of, on_demand, translated
 from eventkit_aws._sessions import Options, imported
 
-__all__ = ["S3Client", "S3ObjectStore", "open_object_store"]
+__all__ = ["S3Client", "S3ObjectStore", "blocking_object_store", "open_object_store"]
 
 MISSING = frozenset({"NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "404"})
 """Codes of GetObject for an object, or a version of it, that is not there; the third is a delete marker's."""
@@ -18,16 +18,18 @@ CHUNK = 65_536
 
 
 class S3Client(Protocol):
-    """What is called of an S3 client; aioboto3's is one."""
+    """What is called of an S3 client; aioboto3's is one, and `blocking(client)` of boto3's."""
 
     @property
     def get_object(self) -> Call: ...
     @property
     def put_object(self) -> Call: ...
+    @property
+    def delete_object(self) -> Call: ...
 
 
 class _Body(Protocol):
-    def read(self, amt: int) -> Awaitable[bytes]: ...
+    def read(self, amt: int) -> Awaitable[bytes] | bytes: ...
     def close(self) -> None: ...
 
 
@@ -68,12 +70,20 @@ class S3ObjectStore:
             Metadata=dict(metadata),
         )
 
+    async def delete(self, bucket: str, key: str) -> None:
+        """Delete the object, if there is one. Raises `BackendError`."""
+        await call(self._client.delete_object, f"DeleteObject from bucket {bucket!r}", Bucket=bucket, Key=key)
+
 
 async def _read(body: _Body, limit: int) -> bytes:
     """The first bytes of a body; the rest is not fetched, and its connection is given up."""
     data = bytearray()
     try:
-        while len(data) < limit and (chunk := await body.read(min(CHUNK, limit - len(data)))):
+        while len(data) < limit:
+            read = body.read(min(CHUNK, limit - len(data)))
+            chunk = read if isinstance(read, bytes) else await read  # boto3 gives bytes, aioboto3 makes one wait
+            if not chunk:
+                break
             data += chunk
     finally:
         body.close()
@@ -92,3 +102,12 @@ async def open_object_store(url: str = "s3://") -> AsyncGenerator[S3ObjectStore]
         with translated("opening S3"):
             client = await stack.enter_async_context(session.client("s3", **options.client()))
         yield S3ObjectStore(client)
+
+
+def blocking_object_store(url: str = "s3+boto3://") -> S3ObjectStore:
+    """The same over boto3, whose calls block, for Lambda; it need not be closed. Raises `ConfigurationError`.
+
+    boto3 is imported, and the client made, when it is first used.
+    """
+    options = Options.from_url(url)
+    return S3ObjectStore(cast("S3Client", on_demand(lambda: imported("boto3").client("s3", **options.client()))))

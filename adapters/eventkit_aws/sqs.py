@@ -1,11 +1,12 @@
-"""Queues of Amazon SQS and topics of Amazon SNS.
+"""Queues of Amazon SQS, topics of Amazon SNS and event buses of Amazon EventBridge.
 
-`SqsBackend` takes clients, which may be shared: `SqsBackend(sqs, sns)`. `open_backend` makes its own with aioboto3;
-`blocking_backend` uses boto3, for Lambda, where aioboto3 is not installed.
+`SqsBackend` takes clients, which may be shared: `SqsBackend(sqs, sns, events)`. `open_backend` makes its own with
+aioboto3; `blocking_backend` uses boto3, for Lambda, where aioboto3 is not installed.
 
 The role needs `sqs:GetQueueUrl`, `GetQueueAttributes`, `ReceiveMessage`, `DeleteMessage` and `ChangeMessageVisibility`
 on the queues that are read, `sqs:GetQueueUrl` and `SendMessage` on dead-letter queues and those that are published to,
-`sns:Publish` on topics, and `sns:ListTopics` where a topic is given by its name.
+`sns:Publish` on topics, `sns:ListTopics` where a topic is given by its name, `events:PutEvents` on event buses, and
+`events:DescribeEventBus` where a bus is given by its name.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -13,18 +14,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
-from typing import Any
+from typing import Any, cast
+from urllib.parse import parse_qsl, urlencode
 
 from eventkit.backends import SETTLED, Raw, Unsettled
 from eventkit.backends._park import parked
-from eventkit.backends._sending import MAX_BYTES, QueueMessage, is_fifo, queue_message, require_groups
-from eventkit.errors import BackendError, ConfigurationError
+from eventkit.backends._sending import MAX_SIZES, QueueMessage, is_fifo, queue_message, require_sendable, size_of
+from eventkit.errors import BackendError
 from eventkit.outcomes import Reject
-from eventkit.publish import Outgoing
-from eventkit_aws._addresses import Queues, Topics
+from eventkit.outgoing import Outgoing
+from eventkit_aws._addresses import Buses, Queues, Topics
 from eventkit_aws._calls import (
     BlockingClient,
     Call,
+    EventsClient,
     SnsClient,
     SqsClient,
     blocking,
@@ -32,13 +35,23 @@ from eventkit_aws._calls import (
     code_of,
     is_passing,
     on_demand,
+    opened_on_demand,
     translated,
 )
-from eventkit_aws._records import batches, record_of, seconds_of_visibility, sqs_entry, topic_entry
+from eventkit_aws._records import (
+    batches,
+    event_entry,
+    not_put,
+    record_of,
+    seconds_of_visibility,
+    sqs_entry,
+    topic_entry,
+)
 from eventkit_aws._sessions import Options, imported
 
 __all__ = [
     "BlockingClient",
+    "EventsClient",
     "SnsClient",
     "SqsBackend",
     "SqsClient",
@@ -53,9 +66,6 @@ MAX_WAIT = 20
 
 MAX_ENTRIES = 10
 """Entries of one batch request."""
-
-MAX_TOPIC_BYTES = 262_144
-"""Messages of one PublishBatch together ("Amazon SNS message batching")."""
 
 GONE = frozenset({"ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight"})
 """Codes by which SQS refuses a receipt handle that has expired or whose message is gone."""
@@ -87,15 +97,17 @@ class _Batch:
 
 
 class SqsBackend:
-    """A backend over clients of SQS and SNS; see `eventkit.backends.Backend` for what its methods promise."""
+    """A backend over clients of SQS, SNS and EventBridge; `eventkit.backends.Backend` says what its methods promise."""
 
-    def __init__(self, sqs: SqsClient, sns: SnsClient, *, sleep: Sleep = _sleep) -> None:
+    def __init__(self, sqs: SqsClient, sns: SnsClient, events: EventsClient, *, sleep: Sleep = _sleep) -> None:
         """The clients are the caller's to close; each long poll holds one of their connections."""
         self._sqs = sqs
         self._sns = sns
         self._sleep = sleep
         self._queues = Queues(sqs)
         self._topics = Topics(sns)
+        self._events = events
+        self._buses = Buses(events)
 
     async def visibility(self, queue: str) -> float:
         return float(await self._queues.visibility(queue))
@@ -132,38 +144,49 @@ class SqsBackend:
         await self._send(dead_letter, [parked(record, reject, fifo=is_fifo(dead_letter))])
 
     async def publish(self, kind: str, address: str, messages: Sequence[Outgoing]) -> None:
-        require_groups(kind, address, messages)
+        require_sendable(kind, address, messages)
         match kind:
             case "queue":
                 await self._send(address, [queue_message(message) for message in messages])
             case "topic":
                 await self._publish(address, messages)
             case _:
-                raise ConfigurationError(f"messages are published to a queue or a topic, not to a {kind!r}")
+                await self._put(address, messages)
 
     async def _send(self, queue: str, messages: Sequence[QueueMessage]) -> None:
         batch = await self._on_queue("SendMessageBatch", self._sqs.send_message_batch, queue)
         ordered = is_fifo(queue)
-        for part in batches(messages, MAX_BYTES, lambda one: one.size, lambda one: one.group if ordered else None):
+        limit = MAX_SIZES["queue"]
+        for part in batches(messages, limit, lambda one: one.size, lambda one: one.group if ordered else None):
             await self._accepted(batch, [sqs_entry(message) for message in part])
 
     async def _publish(self, topic: str, messages: Sequence[Outgoing]) -> None:
-        request = {"TopicArn": await self._topics.arn(topic)}
-        what = f"PublishBatch on {topic!r}"
-        batch = _Batch(
-            "PublishBatch",
-            topic,
-            lambda entries: call(self._sns.publish_batch, what, **request, PublishBatchRequestEntries=entries),
-        )
+        arn, what = await self._topics.arn(topic), f"PublishBatch on {topic!r}"
+
+        async def publish(entries: list[Entry]) -> Mapping[str, Any]:
+            request = {"TopicArn": arn, "PublishBatchRequestEntries": _numbered(entries)}
+            return await call(self._sns.publish_batch, what, **request)
+
+        batch = _Batch("PublishBatch", topic, publish)
         ordered = is_fifo(topic)
         parts = batches(
             messages,
-            MAX_TOPIC_BYTES,
-            lambda one: queue_message(one).size,
+            MAX_SIZES["topic"],
+            partial(size_of, "topic"),
             lambda one: one.group if ordered else None,
         )
         for part in parts:
             await self._accepted(batch, [topic_entry(message) for message in part])
+
+    async def _put(self, bus: str, messages: Sequence[Outgoing]) -> None:
+        arn, what = await self._buses.arn(bus), f"PutEvents on {bus!r}"
+
+        async def put(entries: list[Entry]) -> Mapping[str, Any]:
+            return {"Failed": not_put(await call(self._events.put_events, what, Entries=entries))}
+
+        batch = _Batch("PutEvents", bus, put)
+        for part in batches(messages, MAX_SIZES["bus"], partial(size_of, "bus"), lambda _: None):
+            await self._accepted(batch, [event_entry(message, arn) for message in part])
 
     async def _accepted(self, batch: _Batch, entries: list[Entry]) -> None:
         """Send the entries, and again those that failed by no fault of theirs. Raises `BackendError`."""
@@ -172,7 +195,7 @@ class SqsBackend:
             if attempt:
                 await self._sleep(PAUSE * 2 ** (attempt - 1))
             try:
-                failures = (await batch.verb(_numbered(entries))).get("Failed") or []
+                failures = (await batch.verb(entries)).get("Failed") or []
             except BackendError as error:
                 if attempt == SENDING_ATTEMPTS - 1 or not is_passing(error):
                     raise
@@ -186,8 +209,8 @@ class SqsBackend:
         raise BackendError(f"{batch} failed for {len(failures)} of the messages: {codes}")
 
     async def _on_queue(self, name: str, verb: Call, queue: str) -> _Batch:
-        request = {"QueueUrl": await self._queues.url(queue)}
-        return _Batch(name, queue, lambda entries: call(verb, f"{name} on {queue!r}", **request, Entries=entries))
+        url, what = await self._queues.url(queue), f"{name} on {queue!r}"
+        return _Batch(name, queue, lambda entries: call(verb, what, QueueUrl=url, Entries=_numbered(entries)))
 
 
 async def _settle(batch: _Batch, settlements: Sequence[tuple[Raw, Entry]]) -> Unsettled:
@@ -198,7 +221,7 @@ async def _settle(batch: _Batch, settlements: Sequence[tuple[Raw, Entry]]) -> Un
 
 async def _settle_part(batch: _Batch, part: Sequence[tuple[Raw, Entry]]) -> Unsettled:
     try:
-        response = await batch.verb(_numbered([entry for _, entry in part]))
+        response = await batch.verb([entry for _, entry in part])
     except BackendError as error:
         if code_of(error) not in GONE:
             raise
@@ -237,14 +260,23 @@ def _is_passing(failure: Mapping[str, Any]) -> bool:
 async def open_backend(url: str = "sqs://") -> AsyncGenerator[SqsBackend]:
     """A backend with its own clients of aioboto3; the URL may hold `region`, `endpoint` and `connections`.
 
-    Raises `MissingExtraError`, `ConfigurationError` for any other option, and `BackendError`.
+    With `claim_bucket` and its like large payloads go through S3 (`eventkit_aws.claims`). Raises `MissingExtraError`,
+    `ConfigurationError` for any other option, and `BackendError`.
     """
+    url, claims = _claims_in(url)
     options = Options.from_url(url)
     client = partial(imported("aioboto3").Session().client, **options.client())
     async with AsyncExitStack() as stack:
         with translated("opening SQS and SNS"):
             sqs, sns = [await stack.enter_async_context(client(service)) for service in ("sqs", "sns")]
-        yield SqsBackend(sqs, sns)
+        events, s3 = [
+            opened_on_demand(partial(_entered, stack, partial(client, service))) for service in ("events", "s3")
+        ]
+        yield _with_claims(SqsBackend(sqs, sns, events), claims, s3)
+
+
+async def _entered(stack: AsyncExitStack, client: Callable[[], Any]) -> object:
+    return await stack.enter_async_context(client())
 
 
 @asynccontextmanager
@@ -258,9 +290,28 @@ async def open_blocking_backend(url: str = "sqs+boto3://") -> AsyncGenerator[Sqs
 
 def blocking_backend(url: str = "sqs+boto3://") -> SqsBackend:
     """See `open_blocking_backend`; such a backend need not be closed. Raises `ConfigurationError`."""
+    url, claims = _claims_in(url)
     options = Options.from_url(url)
 
     def client(service: str) -> BlockingClient:
         return on_demand(lambda: imported("boto3").client(service, **options.client()))
 
-    return SqsBackend(client("sqs"), client("sns"))
+    return _with_claims(SqsBackend(client("sqs"), client("sns"), client("events")), claims, client("s3"))
+
+
+def _claims_in(url: str) -> tuple[str, Mapping[str, str]]:
+    """The URL without the options that begin with `claim_`, and those."""
+    scheme, _, query = url.partition("?")
+    given = parse_qsl(query, keep_blank_values=True)
+    claims = {name: value for name, value in given if name.startswith("claim_")}
+    rest = [pair for pair in given if pair[0] not in claims]
+    return (f"{scheme}?{urlencode(rest)}" if claims else url), claims
+
+
+def _with_claims(backend: SqsBackend, options: Mapping[str, str], s3: object) -> SqsBackend:
+    if not options:
+        return backend
+    from eventkit_aws.claims import Claims, claim_checked
+    from eventkit_aws.s3 import S3Client, S3ObjectStore
+
+    return claim_checked(backend, Claims.from_options(options, S3ObjectStore(cast("S3Client", s3))))

@@ -8,13 +8,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from math import ceil
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from eventkit.app import App
+from eventkit.buses import Bus
 from eventkit.errors import ConfigurationError
 from eventkit.events._base import parse_arn
 from eventkit.names import PREFIX, Names, dead_letter_name, name_in, variable_of
 from eventkit.resources import Queue, Resource, Topic
+from eventkit.stores import STORE
 from eventkit_poller import PolledQueue, Settings, plan_of
 
 __all__ = [
@@ -100,6 +102,7 @@ class Options:
         region: The Region of queues whose address does not say it.
         account: Likewise, the account.
         role: The ARN of the IAM role that a pod's service account stands for.
+        store: The URL of the store that idempotent routes need.
     """
 
     app: str
@@ -115,12 +118,18 @@ class Options:
     region: str | None = None
     account: str | None = None
     role: str | None = None
+    store: str | None = None
 
     def __post_init__(self) -> None:
         for name, smallest in (("workers", 1), ("least", 0), ("most", max(1, self.least)), ("backlog", 1)):
             value = getattr(self, name)
             if value < smallest:
                 raise ConfigurationError(f"{name}={value!r}: it must be at least {smallest}")
+        if urlsplit(self.store or "").password:
+            raise ConfigurationError(
+                "the store's URL holds a password, which does not belong into these documents: leave it out, and give "
+                f"the containers {STORE} as a secret"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +143,7 @@ class Deployment:
         queues: The queues that it sends to, apart from dead-letter queues.
         topics: The topics that it publishes to.
         environ: The environment variables that say what its resources are called.
+        buses: The event buses that it puts events on.
     """
 
     name: str
@@ -142,6 +152,16 @@ class Deployment:
     queues: tuple[Address, ...]
     topics: tuple[PublishedTopic, ...]
     environ: Mapping[str, str]
+    buses: tuple[Address, ...] = ()
+
+    @property
+    def store_table(self) -> Address | None:
+        """The DynamoDB table that is the store, where it is one."""
+        store = urlsplit(self.options.store or "")
+        if not store.scheme.startswith("dynamodb"):
+            return None
+        region = dict(parse_qsl(store.query)).get("region")
+        return Address(store.netloc, region or self.options.region, self.options.account)
 
     def capacity(self, polled: Polled) -> int:
         """Messages of a queue, waiting or in work, that are right for one replica: what is scaled by."""
@@ -158,9 +178,10 @@ def deployment_of(app: App, names: Names, options: Options) -> Deployment:
         name=label_of(app.name),
         options=options,
         polled=tuple(_polled(queue, options) for queue in plan.queues),
-        queues=tuple(_sent_to(names, sent, options)),
+        queues=tuple(_sent_to(names, sent, Queue.kind, options)),
         topics=tuple(_published(names, sent, options)),
-        environ=_environ_of(names),
+        environ={**_environ_of(names), **({STORE: options.store} if options.store else {})},
+        buses=tuple(_sent_to(names, sent, Bus.kind, options)),
     )
 
 
@@ -206,9 +227,9 @@ def _polled(queue: PolledQueue, options: Options) -> Polled:
     return Polled(address, dead_letter, min(queue.concurrency or most, most))
 
 
-def _sent_to(names: Names, sent: Iterable[Resource], options: Options) -> Iterator[Address]:
+def _sent_to(names: Names, sent: Iterable[Resource], kind: str, options: Options) -> Iterator[Address]:
     for resource in sent:
-        if resource.kind == Queue.kind:
+        if resource.kind == kind:
             yield _located(Address.parse(names.address(resource)), options)
 
 

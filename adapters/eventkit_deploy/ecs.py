@@ -33,6 +33,7 @@ POLLING = (
     "sqs:ChangeMessageVisibility",
 )
 SENDING = ("sqs:GetQueueUrl", "sqs:SendMessage")
+REMEMBERING = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
 
 SCALE_OUT, SCALE_IN = 60, 300
 """Seconds between two changes of the number of tasks."""
@@ -162,6 +163,9 @@ def _statements(deployment: Deployment) -> list[Fields]:
     taking = [_arn("sqs", polled.address) for polled in deployment.polled]
     giving = [_arn("sqs", address) for address in _sent(deployment)]
     publishing = [_arn("sns", topic.address) for topic in deployment.topics]
+    putting = [_arn("events", replace(bus, name=f"event-bus/{bus.name}")) for bus in deployment.buses]
+    table = deployment.store_table
+    remembering = [] if table is None else [_arn("dynamodb", replace(table, name=f"table/{table.name}"))]
     tasks = [_sub("arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task/${Cluster}/*")]
     return [
         {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resources}
@@ -169,6 +173,8 @@ def _statements(deployment: Deployment) -> list[Fields]:
             ("Poll", POLLING, taking),
             ("Send", SENDING, giving),
             ("Publish", ("sns:Publish",), publishing),
+            ("Remember", REMEMBERING, remembering),
+            ("PutEvents", ("events:PutEvents", "events:DescribeEventBus"), putting),
             ("Protect", ("ecs:UpdateTaskProtection",), tasks),
         )
         if resources

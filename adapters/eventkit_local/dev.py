@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from eventkit.app import App
 from eventkit.backends import Backend, open_backend
 from eventkit.names import Names
+from eventkit.stores.memory import MemoryStore
 from eventkit_local.emulator import Progress, start_emulator
 from eventkit_local.plan import Plan, plan_of
 from eventkit_local.provision import Target, provision, require_permission
@@ -196,4 +197,6 @@ def _poller(app: App, backend: Backend, names: Names, observe: Callable[[Seen], 
                 observe(one)
 
     settings = Settings(concurrency=max(10, 2 * len(queues_of(app, names))), wait=WAIT, drain=DRAIN)
-    return Poller(app, backend, settings, names=names, middleware=(watch.middleware,), observe=settled)
+    return Poller(
+        app, backend, settings, names=names, store=MemoryStore(), middleware=(watch.middleware,), observe=settled
+    )

@@ -1,8 +1,9 @@
 """What an app needs of an AWS account, found out from its sources and destinations. Pure.
 
 By convention a bucket's events take the way that production usually gives them, so that others can listen too: bucket,
-topic `<app>-<bucket>`, queue `<app>-<bucket>`. A topic that the app subscribes to feeds the queue `<app>-<topic>`. Each
-queue has a dead-letter queue. What `Names` says about names and carriers holds here, too.
+topic `<app>-<bucket>`, queue `<app>-<bucket>`. A topic that the app subscribes to feeds the queue `<app>-<topic>`, and
+so does an event bus with all its events. Each queue has a dead-letter queue. What `Names` says about names and carriers
+holds here, too.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from pydantic import BaseModel
 
 from eventkit.app import App, Route
 from eventkit.buckets import Bucket
+from eventkit.buses import Bus
 from eventkit.errors import ConfigurationError
 from eventkit.events import ObjectEvent
 from eventkit.events._base import parse_arn
@@ -24,7 +26,17 @@ from eventkit.names import Names, dead_letter_name, name_in
 from eventkit.outcomes import MAX_VISIBILITY
 from eventkit.resources import Resource, Table, Topic
 
-__all__ = ["BucketPlan", "KeyType", "Plan", "QueuePlan", "SubscriptionPlan", "TablePlan", "TopicPlan", "plan_of"]
+__all__ = [
+    "BucketPlan",
+    "BusPlan",
+    "KeyType",
+    "Plan",
+    "QueuePlan",
+    "SubscriptionPlan",
+    "TablePlan",
+    "TopicPlan",
+    "plan_of",
+]
 
 KeyType = Literal["S", "N", "B"]
 """A key attribute's type as DynamoDB names it: text, number or binary."""
@@ -84,12 +96,25 @@ class BucketPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class BusPlan:
+    """An event bus, and the queues that get all its events."""
+
+    name: str
+    queues: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TablePlan:
-    """A table with a stream of new and old images. Its partition key is the first field of the table's model."""
+    """A table with a stream of new and old images.
+
+    Its partition key is the first field of the table's model. A class variable `sort_key` of the model names the
+    field, a text, that is its sort key.
+    """
 
     name: str
     key: str
     key_type: KeyType = "S"
+    sort_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +126,7 @@ class Plan:
     subscriptions: tuple[SubscriptionPlan, ...] = ()
     buckets: tuple[BucketPlan, ...] = ()
     tables: tuple[TablePlan, ...] = ()
+    buses: tuple[BusPlan, ...] = ()
 
 
 def plan_of(app: App, names: Names, *, raw: bool = False) -> Plan:
@@ -128,12 +154,14 @@ class _Draft:
         self._subscriptions: dict[tuple[str, str], bool] = {}
         self._buckets: dict[str, tuple[str, dict[str, None]]] = {}
         self._tables: dict[str, TablePlan] = {}
+        self._buses: dict[str, dict[str, None]] = {}
 
     def add_source(self, resource: Resource, events: tuple[type[Any], ...], route: Route) -> None:
         """Add what brings these events of a resource to the route."""
         name = self._name(resource)
         if isinstance(resource, Table):
-            self._tables[name] = TablePlan(name, *key_of(cast("Any", resource).model))
+            model: object = cast("Any", resource).model
+            self._tables[name] = TablePlan(name, *key_of(model), getattr(model, "sort_key", None))
             return
         queue = self._queue(self._carrier(resource), route)
         if isinstance(resource, Bucket):
@@ -141,11 +169,15 @@ class _Draft:
         elif isinstance(resource, Topic):
             self._topics.setdefault(name, {})
             self._subscriptions[name, queue] = self._raw
+        elif resource.kind == Bus.kind:
+            self._bus(resource, queue)
 
     def add_destination(self, destination: Resource) -> None:
         """Add what messages are published to."""
-        if isinstance(destination, Topic):
+        if destination.kind == Topic.kind:
             self._topics.setdefault(self._name(destination), {})
+        elif destination.kind == Bus.kind:
+            self._buses.setdefault(self._name(destination), {})
         else:
             self._queue(self._name(destination))
 
@@ -157,6 +189,7 @@ class _Draft:
             tuple(SubscriptionPlan(topic, queue, raw) for (topic, queue), raw in self._subscriptions.items()),
             tuple(BucketPlan(name, topic, tuple(events)) for name, (topic, events) in self._buckets.items()),
             tuple(self._tables.values()),
+            tuple(BusPlan(name, tuple(queues)) for name, queues in self._buses.items()),
         )
 
     def _queue(self, name: str, route: Route | None = None) -> str:
@@ -173,6 +206,11 @@ class _Draft:
         self._subscriptions[topic, queue] = False
         known = self._buckets.setdefault(name, (topic, {}))[1]
         known |= dict.fromkeys(notification for event in events for notification in notifications_of(event))
+
+    def _bus(self, bus: Resource, queue: str) -> None:
+        if queue.endswith(".fifo"):  # "Amazon SQS queue targets": a FIFO queue would want one group for all events
+            raise ConfigurationError(f"{bus} is carried by {queue!r}, and an event bus keeps no order")
+        self._buses.setdefault(self._name(bus), {})[queue] = None
 
     def _name(self, resource: Resource) -> str:
         return _made(str(resource), self._names.address(resource))

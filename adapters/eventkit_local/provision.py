@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from eventkit.errors import BackendError, ConfigurationError
 from eventkit_aws._calls import call, code_of, translated
 from eventkit_aws._sessions import Options, imported
-from eventkit_local.plan import BucketPlan, Plan, QueuePlan, SubscriptionPlan, TablePlan, TopicPlan
+from eventkit_local.plan import BucketPlan, BusPlan, Plan, QueuePlan, SubscriptionPlan, TablePlan, TopicPlan
 
 __all__ = ["Target", "is_loopback", "lines_of", "provision", "require_permission"]
 
@@ -36,6 +36,15 @@ NO_QUEUE = frozenset({"QueueDoesNotExist", "NonExistentQueue"})
 OURS_ALREADY = "BucketAlreadyOwnedByYou"
 DEFAULT_REGION = "us-east-1"
 """The Region whose buckets must be made without naming it ("CreateBucket" in the S3 API reference)."""
+
+EVERY_EVENT: Mapping[str, object] = {"source": [{"prefix": ""}]}
+"""The pattern that takes all of a bus's events; what the app does not know, it ignores."""
+
+DEFAULT_BUS = "default"
+"""The bus that every account has."""
+
+LONGEST_RULE = 64
+"""Characters of a rule's name ("PutRule" in the EventBridge API reference)."""
 
 STREAM: Mapping[str, object] = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
 
@@ -76,16 +85,17 @@ async def provision(plan: Plan, target: Target, progress: Progress) -> None:
     client = partial(imported("aioboto3").Session().client, **options)
     async with AsyncExitStack() as stack:
         with translated("opening the services to provision in"):
-            sqs, sns, s3, dynamodb = [
-                await stack.enter_async_context(client(name)) for name in ("sqs", "sns", "s3", "dynamodb")
+            sqs, sns, s3, dynamodb, events = [
+                await stack.enter_async_context(client(name)) for name in ("sqs", "sns", "s3", "dynamodb", "events")
             ]
         queues = {queue.name: await _queue(sqs, queue) for queue in plan.queues}
         topics = {topic.name: await _topic(sns, topic) for topic in plan.topics}
         for subscription in plan.subscriptions:
             await _subscribe(sns, subscription, topics[subscription.topic], queues[subscription.queue].arn)
+        rules = [await _bus(events, bus, queues) for bus in plan.buses]
         for name, queue in queues.items():
             feeding = [topics[one.topic] for one in plan.subscriptions if one.queue == name]
-            await _permit_topics(sqs, queue, feeding)
+            await _permit(sqs, queue, feeding, [rule[name] for rule in rules if name in rule])
         for bucket in plan.buckets:
             await _bucket(s3, bucket, topics[bucket.topic])
         for table in plan.tables:
@@ -95,7 +105,7 @@ async def provision(plan: Plan, target: Target, progress: Progress) -> None:
 
 
 def lines_of(plan: Plan) -> Iterator[str]:
-    """The plan for a person: a line for each bucket, topic, queue and table, and what it leads to."""
+    """The plan for a person: a line for each bucket, topic, bus, queue and table, and what it leads to."""
     feeds = {
         one.topic: [two.queue for two in plan.subscriptions if two.topic == one.topic] for one in plan.subscriptions
     }
@@ -104,6 +114,8 @@ def lines_of(plan: Plan) -> Iterator[str]:
     for topic in plan.topics:
         if not topic.buckets:
             yield " → queue ".join([f"topic {topic.name}", *feeds.get(topic.name, [])])
+    for bus in plan.buses:
+        yield f"bus {bus.name}" + (f" → queue {', '.join(bus.queues)}" if bus.queues else "")
     for queue in plan.queues:
         yield f"queue {queue.name}, its dead letters in {queue.dead_letter}"
     for table in plan.tables:
@@ -144,9 +156,12 @@ async def _made_queue(sqs: Client, name: str, attributes: Mapping[str, str]) -> 
     return _Queue(url, known["Attributes"]["QueueArn"], known["Attributes"])
 
 
-async def _permit_topics(sqs: Client, queue: _Queue, topics: Sequence[str]) -> None:
-    """Let the topics, by their ARNs, send to the queue."""
-    statements = [permission("sns.amazonaws.com", "sqs:SendMessage", queue.arn, topic) for topic in topics]
+async def _permit(sqs: Client, queue: _Queue, topics: Sequence[str], rules: Sequence[str]) -> None:
+    """Let the topics and the rules of event buses, by their ARNs, send to the queue."""
+    senders = [*(("sns", topic) for topic in topics), *(("events", rule) for rule in rules)]
+    statements = [
+        permission(f"{service}.amazonaws.com", "sqs:SendMessage", queue.arn, sender) for service, sender in senders
+    ]
     policy = with_statements(queue.attributes.get("Policy"), statements)
     if statements and policy != queue.attributes.get("Policy"):
         await _set_queue(sqs, queue, "Policy", policy)
@@ -184,6 +199,25 @@ async def _subscribe(sns: Client, plan: SubscriptionPlan, topic: str, queue: str
     await call(sns.set_subscription_attributes, what, SubscriptionArn=made["SubscriptionArn"], **raw)
 
 
+async def _bus(events: Client, plan: BusPlan, queues: Mapping[str, _Queue]) -> Mapping[str, str]:
+    """Make the bus with a rule for each of its queues; returns the rules' ARNs by the names of the queues."""
+    if plan.name != DEFAULT_BUS:
+        try:
+            await call(events.create_event_bus, f"CreateEventBus {plan.name!r}", Name=plan.name)
+        except BackendError as error:
+            if code_of(error) != "ResourceAlreadyExistsException":
+                raise
+    return {queue: await _rule(events, plan.name, queue, queues[queue].arn) for queue in plan.queues}
+
+
+async def _rule(events: Client, bus: str, name: str, queue: str) -> str:
+    what = f"PutRule {name!r} on {bus!r}"
+    where, rule = {"EventBusName": bus}, name[:LONGEST_RULE]
+    made = await call(events.put_rule, what, Name=rule, EventPattern=json.dumps(EVERY_EVENT), **where)
+    await call(events.put_targets, what, Rule=rule, Targets=[{"Id": NOTIFICATION, "Arn": queue}], **where)
+    return str(made["RuleArn"])
+
+
 async def _bucket(s3: Client, plan: BucketPlan, topic: str) -> None:
     """Make the bucket and let it tell the topic about its objects."""
     region = s3.meta.region_name
@@ -202,10 +236,11 @@ async def _bucket(s3: Client, plan: BucketPlan, topic: str) -> None:
 
 
 async def _table(dynamodb: Client, plan: TablePlan) -> None:
+    keys = [(plan.key, plan.key_type, "HASH"), *([(plan.sort_key, "S", "RANGE")] if plan.sort_key else [])]
     request = {
         "TableName": plan.name,
-        "AttributeDefinitions": [{"AttributeName": plan.key, "AttributeType": plan.key_type}],
-        "KeySchema": [{"AttributeName": plan.key, "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind, _ in keys],
+        "KeySchema": [{"AttributeName": name, "KeyType": part} for name, _, part in keys],
         "BillingMode": "PAY_PER_REQUEST",
         "StreamSpecification": STREAM,
     }

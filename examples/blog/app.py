@@ -56,9 +56,9 @@ async def make_thumbnail(photo: ObjectCreated, make: Annotated[Thumbnailer, Depe
 def _open_store() -> AbstractAsyncContextManager[ObjectStore]:
     """S3, by what the runtime brings; imported here, because an SDK costs a quarter of a second."""
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-        from examples.blog._store import threaded_store
+        from eventkit_aws.s3 import blocking_object_store
 
-        return nullcontext(threaded_store())
+        return nullcontext(blocking_object_store())
     from eventkit_aws.s3 import open_object_store
 
     return open_object_store()

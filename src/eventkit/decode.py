@@ -2,8 +2,10 @@
 
 What is recognised ("Event message structure", "Fanout to Amazon SQS queues" and their neighbours in AWS's guides):
 
-- a Lambda invocation by SQS, SNS, S3 or DynamoDB Streams, S3 events through EventBridge, `s3:TestEvent`;
-- inside a message's body: an SNS notification, S3 notifications, an S3 event through EventBridge, `s3:TestEvent`.
+- a Lambda invocation by SQS, SNS, S3, DynamoDB Streams or an EventBridge rule, `s3:TestEvent`;
+- inside a message's body: an SNS notification, S3 notifications, an event of EventBridge, `s3:TestEvent`.
+
+EventBridge's events of Amazon S3 become those that its notifications are.
 
 Anything else in a body is the sender's own message.
 """
@@ -17,10 +19,10 @@ from pydantic_core import SchemaValidator, core_schema, from_json
 
 from eventkit._json import is_list, is_object
 from eventkit.errors import DecodeError
-from eventkit.events import AwsEvent, Message, Notification, TestEvent
+from eventkit.events import AwsEvent, BusEvent, Message, Notification, TestEvent
 from eventkit.events._base import text_or_none
 from eventkit.events.dynamodb import change_event
-from eventkit.events.eventbridge import from_eventbridge
+from eventkit.events.eventbridge import from_eventbridge, is_event
 from eventkit.events.s3 import object_event
 from eventkit.values import Value
 
@@ -28,6 +30,9 @@ __all__ = ["Batch", "Ordering", "Record", "decode", "ordering_of", "unwrap"]
 
 MAX_ENVELOPES = 4
 """How many envelopes may lie around an event; S3 in SNS in SQS has two, EventBridge in SNS in SQS three."""
+
+DETAIL_TYPE = '"detail-type"'
+"""What every event of EventBridge has."""
 
 _AWS_SOURCE = re.compile(r"aws:[a-z0-9-]{1,32}")
 """How AWS names sources; anything else is not repeated in texts."""
@@ -96,7 +101,7 @@ def records_of(event: object) -> list[Mapping[str, object]]:
         if _is_single(event):
             return [event]
     raise DecodeError(
-        "this is not an event of SQS, SNS, S3, DynamoDB Streams or S3 through EventBridge: it has neither a list of "
+        "this is not an event of SQS, SNS, S3, DynamoDB Streams or EventBridge: it has neither a list of "
         "'Records' nor the fields of a notification"
     )
 
@@ -145,14 +150,14 @@ def unwrap(raw: Mapping[str, object]) -> tuple[AwsEvent, ...]:
 
 
 def _unknown(source: object) -> tuple[AwsEvent, ...]:
-    known = "aws:sqs, aws:sns, aws:s3, aws:dynamodb, and S3 events through EventBridge"
+    known = "aws:sqs, aws:sns, aws:s3, aws:dynamodb, and events of EventBridge"
     named = f"the source {source!r}" if isinstance(source, str) and _AWS_SOURCE.fullmatch(source) else "no source"
     raise DecodeError(f"a record names {named}; eventkit decodes {known}")
 
 
 def may_hold_events(text: str) -> bool:
     """Whether a text is worth a closer look: every envelope and notification of AWS has one of these."""
-    return '"TopicArn"' in text or "s3:" in text  # an S3 or EventBridge record's ARN, and s3:TestEvent
+    return '"TopicArn"' in text or "s3:" in text or DETAIL_TYPE in text  # an S3 record's ARN, and s3:TestEvent
 
 
 def _inside(envelope: Message | Notification, depth: int) -> tuple[AwsEvent, ...]:
@@ -164,7 +169,7 @@ def _inside(envelope: Message | Notification, depth: int) -> tuple[AwsEvent, ...
             if depth >= MAX_ENVELOPES:
                 raise DecodeError(f"an event lies inside more than {MAX_ENVELOPES} envelopes")
             return _inside(Notification(body, envelope), depth + 1)
-    if "s3:" in text:
+    if "s3:" in text or DETAIL_TYPE in text:
         found = _recognised(_parsed(text), envelope, depth)
         if found is not None:
             return found
@@ -177,14 +182,20 @@ def _recognised(body: object, via: AwsEvent | None, depth: int) -> tuple[AwsEven
         return None
     if _is_test(body):
         return (TestEvent(body, via),)
-    if body.get("source") == "aws.s3" and "detail-type" in body:
-        return (from_eventbridge(body, via),)
+    if "detail-type" in body:
+        return _of_eventbridge(body, via)
     if via is None and _is_notification(body):
         return _inside(Notification(body), depth + 1)
     records = body.get("Records")
     if is_list(records) and any(_is_s3(record) for record in records):
         return tuple(_s3(record, via) for record in records)
     return None
+
+
+def _of_eventbridge(body: Mapping[str, object], via: AwsEvent | None) -> tuple[AwsEvent, ...] | None:
+    if body.get("source") == "aws.s3":
+        return (from_eventbridge(body, via),)
+    return (BusEvent(body, via),) if is_event(body) else None
 
 
 def _s3(record: object, via: AwsEvent | None) -> AwsEvent:

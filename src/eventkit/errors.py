@@ -8,7 +8,8 @@
     ├── AuthorError            the app's author
     │   ├── RouteError             a handler or a source is declared wrongly
     │   ├── InjectionError         a handler's parameter cannot be provided
-    │   └── AbsentImageError       an image was read that the stream's view does not carry
+    │   ├── AbsentImageError       an image was read that the stream's view does not carry
+    │   └── MessageTooLargeError   a message is larger than its destination takes
     ├── ConfigurationError     the operator: a name, an address or a setting is missing or wrong
     │   └── MissingExtraError      an optional dependency is not installed
     └── BackendError           the operator: AWS, or what stands for it, refused or could not be reached
@@ -24,6 +25,7 @@ __all__ = [
     "DecodeError",
     "EventkitError",
     "InjectionError",
+    "MessageTooLargeError",
     "MissingExtraError",
     "RouteError",
     "ValidationFailed",
@@ -59,6 +61,25 @@ class AbsentImageError(AuthorError, AttributeError):
 
     It is an `AttributeError` too, so `hasattr(change, "old")` and `getattr(change, "old", None)` ask politely.
     """
+
+
+class MessageTooLargeError(AuthorError):
+    """A message is larger than its destination takes; nothing of what was to be sent with it was sent.
+
+    Attributes:
+        destination: What it was to be sent to: kind and address.
+        size: Bytes of the message, its attributes included.
+        limit: Bytes that the destination takes.
+    """
+
+    def __init__(self, destination: str, size: int, limit: int) -> None:
+        super().__init__(
+            f"{destination} takes messages of at most {limit} bytes, attributes included, and this one has {size}: "
+            "put the payload into S3 and send a reference (eventkit_aws.claims does)"
+        )
+        self.destination = destination
+        self.size = size
+        self.limit = limit
 
 
 class ConfigurationError(EventkitError):

@@ -158,7 +158,9 @@ def _selector(names: Names, selector: Selector, event: AwsEvent) -> tuple[Verdic
         if reason is not None:
             return Verdict.PASSES, reason
         if selector.read is not None and selector.read(event) is SKIPPED:
-            return Verdict.PASSES, f"its message is not {name_of(selector.gives)}"
+            named = selector.resource.type_of(event)
+            said = "" if named is None else f", it says it is {named!r}"
+            return Verdict.PASSES, f"its message is not {name_of(selector.gives)}{said}"
     except DecodeError as error:
         return Verdict.REJECTS, str(error)
     except Exception as error:  # noqa: BLE001 - a validator of the user may raise anything

@@ -4,8 +4,8 @@ Every resource's physical name is its logical one unless the environment says ot
 become `_` and upper case):
 
 ===============================  ==========================================================================
-``EVENTKIT_QUEUE_THUMBNAILS``    a queue's name, URL or ARN; likewise ``BUCKET``, ``TABLE`` and ``TOPIC``
-``EVENTKIT_VIA_PHOTOS``          ``sqs:`` and the queue that carries a bucket's or topic's notifications
+``EVENTKIT_QUEUE_THUMBNAILS``    a queue's name, URL or ARN; likewise ``BUCKET``, ``BUS``, ``TABLE`` and ``TOPIC``
+``EVENTKIT_VIA_PHOTOS``          ``sqs:`` and the queue that carries a bucket's, topic's or bus's events
 ``EVENTKIT_ON_FAILURE``          ``sqs:`` or ``sns:`` and where rejected events go that came from no queue
 ===============================  ==========================================================================
 
@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from eventkit.buckets import Bucket
+from eventkit.buses import Bus
 from eventkit.errors import ConfigurationError
 from eventkit.events._base import parse_arn
 from eventkit.resources import Queue, Resource, Table, Topic
@@ -27,7 +28,8 @@ __all__ = ["Names"]
 PREFIX = "EVENTKIT_"
 ON_FAILURE = "EVENTKIT_ON_FAILURE"
 SCHEMES = {Queue.service: Queue.kind, Topic.service: Topic.kind}
-KINDS = {kind.kind.upper(): kind for kind in (Bucket, Table, Queue, Topic)}
+KINDS = {kind.kind.upper(): kind for kind in (Bucket, Bus, Table, Queue, Topic)}
+CARRIED = (Bucket, Bus, Topic)
 
 
 class Names(Value):
@@ -65,11 +67,11 @@ class Names(Value):
     def with_via(self, carriers: Iterable[str], resources: Iterable[Resource] | None = None) -> "Names":
         """The same names with carriers as the command line gives them: `photos=sqs:media-events`.
 
-        `resources` are those that the app takes events of. Where they are given, a carrier for none of its buckets
-        and topics is a mistake. Raises `ConfigurationError` for that, and for a carrier that is no queue.
+        `resources` are those that the app takes events of. Where they are given, a carrier for none of its buckets,
+        topics and buses is a mistake. Raises `ConfigurationError` for that, and for a carrier that is no queue.
         """
         via = dict(self.via)
-        carried = None if resources is None else {one.name for one in resources if isinstance(one, Bucket | Topic)}
+        carried = None if resources is None else {one.name for one in resources if isinstance(one, CARRIED)}
         for carrier in carriers:
             name, separator, queue = carrier.partition("=")
             if not separator:
@@ -90,7 +92,7 @@ class Names(Value):
     def carrier(self, resource: Resource) -> str:
         """The queue that brings the resource's events to a poller: its name, URL or ARN.
 
-        A queue carries itself; a bucket's or topic's notifications are by convention in `<app>-<resource>`.
+        A queue carries itself; a bucket's, topic's or bus's events are by convention in `<app>-<resource>`.
         """
         if resource.kind == Queue.kind:
             return self.address(resource)
@@ -135,7 +137,7 @@ def _not_carried(name: str, carried: Iterable[str]) -> str:
     known = sorted(carried)
     close = get_close_matches(name.lower(), known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(map(repr, known)) or 'none'}"
-    return f"a bucket or topic {name!r}; {hint}"
+    return f"a bucket, topic or bus {name!r}; {hint}"
 
 
 def _queue(where: str, value: str) -> str:

@@ -5,9 +5,9 @@ found at run time on `__orig_class__`, which `typing` sets on the instances of a
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, Generic, TypeVar, Union, cast, get_args, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, Union, cast, get_args, overload
 
 from eventkit._annotations import accepts
 from eventkit.errors import RouteError
@@ -20,8 +20,13 @@ from eventkit.events import (
     Notification,
     Removed,
 )
+from eventkit.outgoing import Outgoing
 from eventkit.sources import SKIPPED, Selection, Selector, Source
 from eventkit.validation import Reader, name_of
+
+if TYPE_CHECKING:
+    from eventkit.discriminators import Carrier, Discriminator, Upcaster
+    from eventkit.event_types import EventTypes
 
 __all__ = ["Destination", "Queue", "Resource", "Table", "Topic"]
 
@@ -46,6 +51,10 @@ class Resource:
         if not _NAME.fullmatch(name):
             raise RouteError(f"{type(self).__name__}({name!r}): a name is made of letters, digits, '-', '_' and '.'")
         self.name = name
+
+    def type_of(self, event: AwsEvent) -> str | None:  # noqa: ARG002 - most resources' events do not say it
+        """The type that an event says it is, where it says one that texts may repeat."""
+        return None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Resource) and type(self) is type(other) and self.name == other.name
@@ -95,19 +104,64 @@ class Destination(Generic[M_contra]):
         """The message as it is sent. Raises what pydantic raises for a value that is not of the type."""
         raise NotImplementedError
 
+    def encode(self, message: M_contra) -> Outgoing:
+        """The message as it is sent, its attributes included. Raises what `to_text` raises."""
+        return Outgoing(self.to_text(message))
+
 
 class _Messages(Typed[M], Source[M], Destination[M]):
     """What queues and topics share: a message's text is the user's model."""
 
     events: ClassVar[tuple[type[AwsEvent], ...]]
 
+    def __init__(
+        self,
+        name: str,
+        *,
+        strict: bool = True,
+        types: "Discriminator | None" = None,
+        upcasters: "Sequence[Upcaster]" = (),
+    ) -> None:
+        """`name` is the logical name.
+
+        `types` is how a message says which type of event it is: `ByAttribute`, `ByField` or `CloudEvents`; by default
+        pydantic finds the member of a union that fits. `upcasters` turn messages of older versions into current ones,
+        each from one version into the next. Raises `RouteError`, here or when the resource is first used.
+        """
+        super().__init__(name, strict=strict)
+        self.types = types
+        self.upcasters = tuple(upcasters)
+        if self.upcasters and types is None:
+            raise RouteError(f"{self} has upcasters, and nothing says versions: add types=ByAttribute(version=…)")
+
+    @cached_property
+    def event_types(self) -> "EventTypes | None":
+        """What tells the messages' types apart; None where pydantic does. Raises `RouteError`."""
+        if self.types is None:
+            return None
+        from eventkit.event_types import EventTypes  # what most resources do without, no cold start should pay for
+
+        try:
+            return EventTypes(self.types, self.model, self.upcasters, strict=self.strict)
+        except RouteError as error:
+            raise RouteError(f"{self}: {error}") from error
+
+    def type_of(self, event: AwsEvent) -> str | None:
+        return None if self.event_types is None else self.event_types.named(cast("Carrier", event))
+
     def to_text(self, message: M) -> str:
         """The message as it is sent: JSON, or the text itself where the type is `str`."""
-        return self.reader.to_text(message)
+        return self.encode(message).text
+
+    def encode(self, message: M) -> Outgoing:
+        """The message as it is sent, with what says its type. Raises `AuthorError` for one that is not of its types."""
+        if self.event_types is None:
+            return Outgoing(self.reader.to_text(message))
+        return self.event_types.encode(message)
 
     @property
     def selectors(self) -> tuple[Selector, ...]:
-        return (Selector(self, self.events, self._reads(), self.model),)
+        return (Selector(self, self.events, self._reads(), self.model, narrows=self.types is not None),)
 
     # Overloads, because mypy joins `*kinds: type[N]` to a common base class.
     @overload
@@ -124,16 +178,25 @@ class _Messages(Typed[M], Source[M], Destination[M]):
         for member in kinds:
             if not accepts(self.model, member):
                 raise RouteError(f"{self} carries {name_of(self.model)}, of which {name_of(member)} is no kind")
-        read = self._reads()
-
-        def read_kind(event: AwsEvent) -> object:
-            value = read(event)
-            return value if isinstance(value, kinds) else SKIPPED
-
-        return Selection((Selector(self, self.events, read_kind, Union[kinds], narrows=True),))  # noqa: UP007 - made at run time
+        read = self._reads_kinds(kinds)
+        return Selection((Selector(self, self.events, read, Union[kinds], narrows=True),))  # noqa: UP007 - made at run time
 
     def _reads(self) -> Callable[[AwsEvent], object]:
-        return cast("Callable[[AwsEvent], object]", self.reader.text_reader())  # `events` are those that have a text
+        types = self.event_types
+        read = self.reader.text_reader() if types is None else types.reader()
+        return cast("Callable[[AwsEvent], object]", read)  # `events` are those that have a text
+
+    def _reads_kinds(self, kinds: tuple[type[Any], ...]) -> Callable[[AwsEvent], object]:
+        if self.event_types is not None:
+            read = self.event_types.reader(lambda member: any(accepts(kind, member) for kind in kinds))
+            return cast("Callable[[AwsEvent], object]", read)
+        read_any = self._reads()
+
+        def read_kind(event: AwsEvent) -> object:
+            value = read_any(event)
+            return value if isinstance(value, kinds) else SKIPPED
+
+        return read_kind
 
 
 class Queue(_Messages[M]):

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from eventkit.events import AwsEvent, Message
+from eventkit.buses import Bus
+from eventkit.events import AwsEvent, BusEvent, Message
 from eventkit.names import Names, name_in
-from eventkit.resources import Topic
+from eventkit.resources import Resource, Topic
 from eventkit.sources import Selector
 
-__all__ = ["Candidate", "Entry", "RoutingTable", "verdict"]
+__all__ = ["Candidate", "Entry", "RoutingTable", "is_about", "verdict"]
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -90,13 +91,19 @@ def is_about(names: Names, selector: Selector, event: AwsEvent) -> bool:
     """Whether the event is about the selector's resource.
 
     A queue's message is about a topic when the queue is the topic's carrier: with raw delivery nothing else tells.
+    Nor does an event name its bus; one that came in no queue may be of any bus whose rules invoke the function.
     """
     resource = selector.resource
+    if isinstance(event, BusEvent):
+        return resource.kind == Bus.kind and _brings(names, resource, event.outermost)
     if event.service == resource.service:
         return names.is_origin(resource, event.resource_name, event.source_arn)
-    if resource.kind != Topic.kind or not isinstance(event, Message):
-        return False
-    return name_in(names.carrier(resource)) == event.resource_name
+    return resource.kind == Topic.kind and isinstance(event, Message) and _brings(names, resource, event)
+
+
+def _brings(names: Names, resource: Resource, outermost: AwsEvent) -> bool:
+    """Whether what AWS handed over is no queue's message, or one of the queue that carries the resource's events."""
+    return not isinstance(outermost, Message) or name_in(names.carrier(resource)) == outermost.resource_name
 
 
 def verdict(names: Names, selector: Selector, event: AwsEvent) -> str | None:

@@ -5,10 +5,10 @@ which are not JSON, are refused. A DynamoDB item is already typed, so pydantic c
 as text, a float as a decimal number.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from types import UnionType
-from typing import Any, Protocol, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Protocol, Union, cast, get_args, get_origin
 
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import from_json
@@ -68,15 +68,29 @@ class Reader:
 
     def item_reader(self) -> Callable[[Item], Any]:
         """A function that gives the value of a DynamoDB item; it raises `ValidationFailed`."""
+        return self.value_reader("item")
+
+    def value_reader(self, what: str) -> Callable[[Mapping[str, object]], Any]:
+        """A function that gives the value of Python values, which `what` is called in texts.
+
+        It converts laxly, and raises `ValidationFailed`.
+        """
         validate = self.adapter.validator.validate_python
 
-        def read(item: Item) -> object:
+        def read(values: Mapping[str, object]) -> object:
             try:
-                return validate(item)
+                return validate(values)
             except ValueError as error:
-                raise self._failure("item", error) from None
+                raise self._failure(what, error) from None
 
         return read
+
+    def constants(self, field: str) -> tuple[object, ...]:
+        """The values of which a field of the model's JSON always holds one; empty where it may hold others."""
+        schema = self._schema
+        name = str(schema.get("$ref", "")).rpartition("/")[2]
+        described = schema.get("$defs", {}).get(name, schema).get("properties", {}).get(field, {})
+        return (described["const"],) if "const" in described else tuple(described.get("enum", ()))
 
     def to_text(self, value: object) -> str:
         """The value as JSON text; the text itself where the model is `str`."""
@@ -103,10 +117,15 @@ class Reader:
 
     @cached_property
     def _names(self) -> frozenset[str]:
+        return frozenset(_properties(self._schema))
+
+    @cached_property
+    def _schema(self) -> dict[str, Any]:
+        """The model's JSON schema; empty where it has none."""
         try:
-            return frozenset(_properties(self.adapter.json_schema()))
+            return self.adapter.json_schema()
         except (PydanticUserError, ValueError):
-            return frozenset()
+            return {}
 
 
 def _properties(schema: object) -> Iterator[str]:
@@ -129,3 +148,14 @@ def name_of(kind: object) -> str:
     if get_origin(kind) in {Union, UnionType}:
         return " | ".join(map(name_of, arguments))
     return f"{name_of(get_origin(kind))}[{', '.join(map(name_of, arguments))}]"
+
+
+def members_of(kind: object) -> tuple[object, ...]:
+    """The members of a union, annotations and aliases apart; the type itself where it is none."""
+    if get_origin(kind) is Annotated:
+        return members_of(get_args(kind)[0])
+    if type(kind).__name__ == "TypeAliasType":  # a `type X = …` alias, of Python 3.12 or typing_extensions
+        return members_of(cast("Any", kind).__value__)
+    if get_origin(kind) in {Union, UnionType}:
+        return tuple(member for part in get_args(kind) for member in members_of(part))
+    return (kind,)

@@ -1,4 +1,4 @@
-"""The world of an SQS backend: queues and topics made with boto3 in an emulator."""
+"""The world of an SQS backend: queues, topics and event buses made with boto3 in an emulator."""
 
 import json
 from collections.abc import Generator
@@ -19,6 +19,7 @@ class Cloud:
         sdk = cast("Any", boto3)
         self.sqs = sdk.client("sqs", endpoint_url=endpoint)
         self.sns = sdk.client("sns", endpoint_url=endpoint)
+        self.events = sdk.client("events", endpoint_url=endpoint)
         self.numbers = count(1)
 
 
@@ -28,6 +29,7 @@ def open_cloud(endpoint: str) -> Generator[Cloud]:
     yield cloud
     cloud.sqs.close()
     cloud.sns.close()
+    cloud.events.close()
 
 
 class SqsWorld:
@@ -56,6 +58,16 @@ class SqsWorld:
         arn = self._cloud.sns.create_topic(Name=name, Attributes=attributes)["TopicArn"]
         delivery = {"RawMessageDelivery": "true"} if raw else {}
         self._cloud.sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=self._arn(queue), Attributes=delivery)
+        return name
+
+    async def create_bus(self, queue: str, *detail_types: str) -> str:
+        name = f"bus-{next(self._cloud.numbers)}"
+        pattern: dict[str, object] = (
+            {"detail-type": list(detail_types)} if detail_types else {"source": [{"prefix": ""}]}
+        )
+        self._cloud.events.create_event_bus(Name=name)
+        self._cloud.events.put_rule(Name=name, EventBusName=name, EventPattern=json.dumps(pattern))
+        self._cloud.events.put_targets(Rule=name, EventBusName=name, Targets=[{"Id": "1", "Arn": self._arn(queue)}])
         return name
 
     def _arn(self, queue: str) -> str:

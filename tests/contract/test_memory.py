@@ -26,6 +26,11 @@ class MemoryWorld:
         self.backend.subscribe(name, queue, raw=raw)
         return name
 
+    async def create_bus(self, queue: str, *detail_types: str) -> str:
+        name = f"bus-{next(self._numbers)}"
+        self.backend.add_rule(name, queue, *detail_types)
+        return name
+
 
 class TestMemory(BackendContract):
     @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eventkit import AwsEvent, Change, DecodeError, Message, Notification, ObjectEvent, Record, decode
+from eventkit import AwsEvent, BusEvent, Change, DecodeError, Message, Notification, ObjectEvent, Record, decode
 from tests.core.corpora import FOLDER, files, load, needed
 from tests.core.harness import facts, is_object
 
@@ -14,19 +14,11 @@ SERVICES: dict[str, tuple[type[AwsEvent], ...]] = {
     "sns_envelope": (Notification,),
     "s3": (ObjectEvent,),
     "dynamodb": (Change,),
-    "eventbridge": (ObjectEvent,),
+    "eventbridge": (ObjectEvent, BusEvent),
 }
 
 EXCEPTIONS = {
     "sqs/powertools-java--sqs_event_no_body-": "its record has no body",
-    "eventbridge/aws-lambda-go--autoscaling-": "not of S3",
-    "eventbridge/aws-lambda-go--code": "not of S3",
-    "eventbridge/aws-lambda-go--ec": "not of S3",
-    "eventbridge/aws-lambda-java-libs--cloudwatch_event-": "not of S3",
-    "eventbridge/aws-sam-cli-pypi--ScheduledEvent-": "not of S3",
-    "eventbridge/chalice-py--test_app-": "not of S3",
-    "eventbridge/powertools-java--scheduled_event-": "not of S3",
-    "eventbridge/powertools-python--eventBridgeEvent-": "not of S3",
     "kinesis/": "Kinesis is not decoded yet",
 }
 """The beginnings of the names of those files that are not decoded, each with the reason."""

@@ -131,6 +131,15 @@ class MemoryQueue:
         """When the next invisible message becomes visible; infinity where there is none."""
         return min((one.visible_at for one in self._messages.values() if one.visible_at > now), default=inf)
 
+    def visible(self, now: float) -> int:
+        """How many messages a receive could get."""
+        blocked = {one.group for one in self._messages.values() if self.fifo and one.visible_at > now}
+        return sum(one.visible_at <= now and one.group not in blocked for one in self._messages.values())
+
+    def records(self) -> list[Raw]:
+        """The messages that are in the queue, in order of arrival, without receiving them."""
+        return [self._record(message) for message in self._messages.values()]
+
     def _held(self, now: float, record: Raw) -> _Stored | None:
         """The message of a record whose handle is the newest, and on a FIFO queue is still in its time."""
         message = self._messages.get(str(record.get("messageId")))
@@ -143,6 +152,9 @@ class MemoryQueue:
         message.visible_at = visible_at
         message.handle = f"{message.id}#{message.receives}"
         message.system.setdefault("ApproximateFirstReceiveTimestamp", self._milliseconds(now))
+        return self._record(message)
+
+    def _record(self, message: _Stored) -> Raw:
         return {
             "messageId": message.id,
             "receiptHandle": message.handle,

@@ -7,7 +7,7 @@ from typing import Any
 from eventkit.backends._sending import MAX_BYTES, Attributes, QueueMessage, text_attribute
 from eventkit.events import Message
 from eventkit.outcomes import Reject
-from eventkit.publish import Outgoing
+from eventkit.outgoing import MAX_ATTRIBUTES, Outgoing
 
 __all__ = ["NOTE", "parked", "rejected"]
 
@@ -16,9 +16,6 @@ NOTE = "eventkit.reject"
 
 `trace` is the message's X-Ray trace header, or its attribute `traceparent` (W3C); it is there where one of them is.
 """
-
-MAX_ATTRIBUTES = 10
-"""How many message attributes a message can have ("Amazon SQS message metadata")."""
 
 MAX_REASON = 1_000
 """Characters of the reason that are kept; it is for people to read."""

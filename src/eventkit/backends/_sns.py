@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from eventkit.backends._sending import is_fifo
+from eventkit.backends._sending import Attributes, is_fifo
 
-__all__ = ["notification", "timestamp"]
+__all__ = ["notification", "sns_attributes", "timestamp"]
 
 
 def notification(
@@ -22,14 +22,22 @@ def notification(
         "TopicArn": topic_arn,
         "Message": message,
         "Timestamp": timestamp(sent),
-        "UnsubscribeURL": f"https://sns.{region}.amazonaws.com/?Action=Unsubscribe&SubscriptionArn={topic_arn}:0",
     }
     if not is_fifo(topic_arn):
         certificate = f"https://sns.{region}.amazonaws.com/SimpleNotificationService-0.pem"
         body |= {"SignatureVersion": "1", "Signature": "EXAMPLE", "SigningCertURL": certificate}
+    body["UnsubscribeURL"] = f"https://sns.{region}.amazonaws.com/?Action=Unsubscribe&SubscriptionArn={topic_arn}:0"
     if attributes:
         body["MessageAttributes"] = dict(attributes)
     return body
+
+
+def sns_attributes(attributes: Attributes) -> dict[str, dict[str, object]]:
+    """Message attributes of a queue's message, in Lambda's form, as a notification holds them."""
+    return {
+        name: {"Type": one["dataType"], "Value": one.get("binaryValue", one.get("stringValue"))}
+        for name, one in attributes.items()
+    }
 
 
 def timestamp(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Queues and topics in this process, with the rules of SQS and SNS: for tests, and for trying things out.
+"""Queues, topics and event buses in this process, with AWS's rules: for tests, and for trying things out.
 
 ::
 
@@ -22,14 +22,15 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 from eventkit.backends import SETTLED, Unsettled
+from eventkit.backends._bus import BusEntry, bus_entry, delivered
 from eventkit.backends._memory_queue import MemoryQueue, QueueSettings
 from eventkit.backends._park import parked
-from eventkit.backends._sending import QueueMessage, deduplication_id, is_fifo, queue_message, require_groups
-from eventkit.backends._sns import notification
+from eventkit.backends._sending import QueueMessage, deduplication_id, is_fifo, queue_message, require_sendable
+from eventkit.backends._sns import notification, sns_attributes
 from eventkit.errors import BackendError, ConfigurationError
 from eventkit.names import name_in
 from eventkit.outcomes import Reject
-from eventkit.publish import Outgoing
+from eventkit.outgoing import Outgoing
 
 __all__ = ["Clock", "MemoryBackend", "MonotonicClock", "open_backend"]
 
@@ -37,6 +38,9 @@ Raw = Mapping[str, object]
 
 MAX_RECORDS = 10
 """Messages that one receive can return ("ReceiveMessage" in the SQS API reference)."""
+
+REGION = "local"
+ACCOUNT = "000000000000"
 
 
 class Clock(Protocol):
@@ -77,12 +81,26 @@ class _Topic:
     subscriptions: list[tuple[MemoryQueue, bool]] = field(default_factory=list[tuple[MemoryQueue, bool]])
 
 
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """Brings events with one of these detail types to a queue; every event where there are none."""
+
+    detail_types: tuple[str, ...]
+    queue: MemoryQueue
+
+    def takes(self, entry: BusEntry) -> bool:
+        return not self.detail_types or entry.detail_type in self.detail_types
+
+
 def _new_id() -> str:
     return str(uuid4())
 
 
 class MemoryBackend:
-    """A backend whose queues and topics live in this object. They are declared first; nothing is made on the way."""
+    """A backend whose queues, topics and buses live in this object.
+
+    They are declared first; nothing is made on the way.
+    """
 
     def __init__(self, *, clock: Clock | None = None, new_id: Callable[[], str] = _new_id) -> None:
         """`clock` is the time of this machine unless given; `new_id` makes message ids."""
@@ -90,6 +108,7 @@ class MemoryBackend:
         self._new_id = new_id
         self._queues: dict[str, MemoryQueue] = {}
         self._topics: dict[str, _Topic] = {}
+        self._buses: dict[str, list[_Rule]] = {}
 
     def create_queue(
         self,
@@ -113,14 +132,14 @@ class MemoryBackend:
             raise ConfigurationError(
                 f"queue {name!r}: declare its dead-letter queue {dead_letter!r} first; FIFO goes with FIFO"
             )
-        arn = f"arn:aws:sqs:local:000000000000:{name}"
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
         settings = QueueSettings(arn, visibility, delay, max_receives, target, self._clock.epoch)
         self._queues[name] = MemoryQueue(settings)
         return arn
 
     def create_topic(self, name: str) -> str:
         """Declare a topic, if that was not done before, and return its ARN."""
-        topic = _Topic(f"arn:aws:sns:local:000000000000:{name}")
+        topic = _Topic(f"arn:aws:sns:{REGION}:{ACCOUNT}:{name}")
         return self._topics.setdefault(name, topic).arn
 
     def subscribe(self, topic: str, queue: str, *, raw: bool = False) -> None:
@@ -130,6 +149,19 @@ class MemoryBackend:
         """
         self.create_topic(name_in(topic))
         self._topics[name_in(topic)].subscriptions.append((self._queue(queue), raw))
+
+    def create_bus(self, name: str) -> str:
+        """Declare an event bus, if that was not done before, and return its ARN."""
+        self._buses.setdefault(name, [])
+        return f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{name}"
+
+    def add_rule(self, bus: str, queue: str, *detail_types: str) -> None:
+        """Let the queue get the events of the bus that have one of these detail types; all where none is given.
+
+        The bus is declared by this, too. Raises `BackendError` when the queue is not declared.
+        """
+        self.create_bus(name_in(bus))
+        self._buses[name_in(bus)].append(_Rule(detail_types, self._queue(queue)))
 
     def depth(self, queue: str) -> int:
         """How many messages are in the queue, those in flight included. Raises `BackendError`."""
@@ -172,7 +204,7 @@ class MemoryBackend:
         target.send(self._clock.now(), self._new_id(), parked(record, reject, fifo=target.fifo))
 
     async def publish(self, kind: str, address: str, messages: Sequence[Outgoing]) -> None:
-        require_groups(kind, address, messages)
+        require_sendable(kind, address, messages)
         match kind:
             case "queue":
                 queue = self._queue(address)
@@ -183,14 +215,24 @@ class MemoryBackend:
                 for message in messages:
                     self._fan_out(topic, message)
             case _:
-                raise ConfigurationError(f"messages are published to a queue or a topic, not to a {kind!r}")
+                rules = self._rules(address)
+                for message in messages:
+                    self._apply(rules, bus_entry(message))
+
+    def _apply(self, rules: Sequence[_Rule], entry: BusEntry) -> None:
+        body = dumps(delivered(entry, event_id=self._new_id(), sent=self._sent(), region=REGION, account=ACCOUNT))
+        for rule in rules:
+            if rule.takes(entry):
+                rule.queue.send(self._clock.now(), self._new_id(), QueueMessage(body, trace=entry.trace))
+
+    def _sent(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.epoch + self._clock.now(), UTC)
 
     def _fan_out(self, topic: _Topic, message: Outgoing) -> None:
-        now = self._clock.now()
-        sent = datetime.fromtimestamp(self._clock.epoch + now, UTC)
-        attributes = {name: {"Type": "String", "Value": value} for name, value in message.attributes.items()}
-        body = notification(message.text, topic.arn, message_id=self._new_id(), sent=sent, attributes=attributes)
+        now, sent = self._clock.now(), self._sent()
         plain = queue_message(message)
+        attributes = sns_attributes(plain.attributes)
+        body = notification(message.text, topic.arn, message_id=self._new_id(), sent=sent, attributes=attributes)
         wrapped = QueueMessage(dumps(body), {}, message.group, deduplication_id(plain))
         for queue, raw in topic.subscriptions:
             queue.send(now, self._new_id(), plain if raw else wrapped)
@@ -205,6 +247,12 @@ class MemoryBackend:
         found = self._topics.get(name_in(address))
         if found is None:
             raise BackendError(f"there is no topic {address!r} in this process: declare it with create_topic")
+        return found
+
+    def _rules(self, address: str) -> Sequence[_Rule]:
+        found = self._buses.get(name_in(address))
+        if found is None:
+            raise BackendError(f"there is no event bus {address!r} in this process: declare it with create_bus")
         return found
 
 

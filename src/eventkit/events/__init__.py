@@ -2,6 +2,7 @@
 
 from eventkit.events._base import AttributeValue, AwsEvent
 from eventkit.events.dynamodb import Change, Inserted, Item, Modified, Removed, StreamView
+from eventkit.events.eventbridge import BusEvent
 from eventkit.events.s3 import (
     DeleteMarkerCreated,
     ObjectAclChanged,
@@ -24,6 +25,7 @@ from eventkit.events.sqs import Message
 __all__ = [
     "AttributeValue",
     "AwsEvent",
+    "BusEvent",
     "Change",
     "DeleteMarkerCreated",
     "Inserted",

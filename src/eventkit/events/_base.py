@@ -16,7 +16,7 @@ ARN_PARTS = 6
 
 
 class Arn(NamedTuple):
-    """The parts of an Amazon Resource Name that eventkit needs; `name` is the queue's, topic's or table's."""
+    """The parts of an Amazon Resource Name that eventkit needs; `name` is the queue's, topic's, bus's or table's."""
 
     service: str
     region: str
@@ -31,7 +31,7 @@ def parse_arn(text: str) -> Arn | None:
     if len(parts) != ARN_PARTS or parts[0] != "arn":
         return None
     resource = parts[5]
-    name = resource.split("/")[1] if resource.startswith(("table/", "stream/")) else resource
+    name = resource.split("/")[1] if resource.startswith(("table/", "stream/", "event-bus/")) else resource
     return Arn(parts[2], parts[3], parts[4], name)
 
 

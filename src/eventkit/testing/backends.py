@@ -25,10 +25,10 @@ import pytest
 
 from eventkit.backends import Backend, Raw, Unsettled
 from eventkit.decode import unwrap
-from eventkit.errors import BackendError, ConfigurationError
-from eventkit.events import Message
+from eventkit.errors import AuthorError, BackendError, ConfigurationError, MessageTooLargeError
+from eventkit.events import BusEvent, Message
 from eventkit.outcomes import Reject
-from eventkit.publish import Outgoing
+from eventkit.outgoing import Attribute, Outgoing
 
 __all__ = ["BackendContract", "Features", "World"]
 
@@ -45,6 +45,7 @@ class Features:
     fifo: bool = True
     dead_letters: bool = True
     topics: bool = True
+    buses: bool = True
     concurrency: bool = True
     """Whether other things can happen while a receive waits."""
 
@@ -65,6 +66,10 @@ class World(Protocol):
 
     async def create_topic(self, queue: str, *, raw: bool = False, fifo: bool = False) -> str:
         """Make a topic, deduplicating likewise, that the queue is subscribed to, and return its address."""
+        ...
+
+    async def create_bus(self, queue: str, *detail_types: str) -> str:
+        """Make an event bus whose events of these detail types, by default all, the queue gets; return its address."""
         ...
 
 
@@ -118,13 +123,43 @@ class BackendContract:
         assert unwrap(record) == (message,)
 
     async def test_attributes_arrive(self, world: World) -> None:
-        """The attributes of a published message arrive as message attributes of the type String."""
+        """The attributes of a published message arrive with their types, and those that it carries with them."""
         queue = await world.create_queue()
+        attributes: dict[str, Attribute] = {"kind": "a", "Tenant": "ü", "size": 7, "digest": b"\x00\xff"}
 
-        await world.backend.publish("queue", queue, [Outgoing("x", attributes={"kind": "a", "Tenant": "ü"})])
+        await world.backend.publish("queue", queue, [Outgoing("x", attributes=attributes, carried={"hops": "1"})])
         (record,) = await world.backend.receive(queue, 10, SOON)
 
-        assert Message(record).attributes == {"kind": "a", "Tenant": "ü"}
+        assert Message(record).attributes == {**attributes, "hops": "1"}
+
+    async def test_an_xray_trace_header_arrives(self, world: World) -> None:
+        """The trace header of a published message is the record's system attribute for it."""
+        queue = await world.create_queue()
+        trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"
+
+        await world.backend.publish("queue", queue, [Outgoing("x", trace=trace)])
+        (record,) = await world.backend.receive(queue, 10, SOON)
+
+        assert Message(record).trace == trace
+
+    async def test_a_message_that_is_too_large_is_refused_before_anything_is_sent(self, world: World) -> None:
+        """One message over the limit is a `MessageTooLargeError`, and its neighbours are not sent either."""
+        queue = await world.create_queue()
+        large = Outgoing("x" * (1_048_576 - 3), attributes={"kind": "a"})
+
+        with pytest.raises(MessageTooLargeError, match=f"queue '{queue}' .* 1048576 bytes.* 1048584"):
+            await world.backend.publish("queue", queue, [Outgoing("a"), large])
+
+        assert list(await world.backend.receive(queue, 10, 0)) == []
+
+    async def test_an_attribute_that_cannot_be_is_refused(self, world: World) -> None:
+        """More than ten attributes, an empty one, and one of AWS's names are an `AuthorError`."""
+        queue = await world.create_queue()
+        many = {f"a{number}": "x" for number in range(11)}
+
+        for attributes in (many, {"kind": ""}, {"AWS.kind": "a"}, {"kind": "\x00"}):
+            with pytest.raises(AuthorError):
+                await world.backend.publish("queue", queue, [Outgoing("x", attributes=attributes)])
 
     async def test_more_messages_than_fit_into_a_request_all_arrive(self, world: World) -> None:
         """One publish may send any number of messages, and each arrives once."""
@@ -322,7 +357,7 @@ class BackendContract:
             await send(world, "nowhere", "a")
 
     async def test_a_publication_names_a_kind_that_there_is(self, world: World) -> None:
-        """Anything but a queue or a topic is a `ConfigurationError`."""
+        """Anything but a queue, a topic or an event bus is a `ConfigurationError`."""
         with pytest.raises(ConfigurationError):
             await world.backend.publish("stream", "s", [Outgoing("a")])
 
@@ -532,6 +567,68 @@ class BackendContract:
         """A topic that there is not is a `BackendError`."""
         with pytest.raises(BackendError, match="nowhere"):
             await world.backend.publish("topic", "nowhere", [Outgoing("a")])
+
+    @needs("buses")
+    async def test_a_bus_reaches_its_queue(self, world: World) -> None:
+        """What is put on a bus is in the queue of its rule, inside EventBridge's envelope, attributes and all."""
+        queue = await world.create_queue()
+        bus = await world.create_bus(queue)
+
+        await world.backend.publish("bus", bus, [event("Placed", '{"id": 1}', kind="a")])
+        (record,) = await world.backend.receive(queue, 10, SOON)
+
+        (found,) = unwrap(record)
+        assert isinstance(found, BusEvent)
+        assert (found.source, found.detail_type, json.loads(found.text)) == ("shop", "Placed", {"id": 1})
+        assert found.attributes == {"source": "shop", "detail-type": "Placed", "kind": "a"}
+        assert found.sent is not None
+
+    @needs("buses")
+    async def test_a_rule_picks_detail_types(self, world: World) -> None:
+        """The queue gets the events that its rule names, and no others."""
+        queue = await world.create_queue()
+        bus = await world.create_bus(queue, "Paid", "Shipped")
+
+        await world.backend.publish("bus", bus, [event(kind, "{}") for kind in ("Placed", "Paid", "Shipped")])
+
+        found = [one for record in await receive_all(world, queue, 2) for one in unwrap(record)]
+        assert sorted(str(one.attributes["detail-type"]) for one in found) == ["Paid", "Shipped"]
+
+    @needs("buses")
+    async def test_more_events_than_fit_into_a_request_all_arrive(self, world: World) -> None:
+        """One publish may put any number of events on a bus, and each arrives."""
+        queue = await world.create_queue()
+        bus = await world.create_bus(queue)
+
+        await world.backend.publish("bus", bus, [event("Placed", f'{{"id": {number}}}') for number in range(23)])
+
+        found = [one for record in await receive_all(world, queue, 23) for one in unwrap(record)]
+        details = [json.loads(one.text) for one in found if isinstance(one, BusEvent)]
+        assert sorted(detail["id"] for detail in details) == list(range(23))
+
+    @needs("buses")
+    async def test_what_is_no_event_is_refused(self, world: World) -> None:
+        """A detail that is no object, a missing detail type, and an order that no bus keeps are an `AuthorError`."""
+        bus = await world.create_bus(await world.create_queue())
+
+        for message in (
+            event("Placed", "[]"),
+            Outgoing("{}"),
+            Outgoing("{}", "g", attributes=dict(event("A", "{}").attributes)),
+        ):
+            with pytest.raises(AuthorError):
+                await world.backend.publish("bus", bus, [message])
+
+    @needs("buses")
+    async def test_an_unknown_bus_is_an_error(self, world: World) -> None:
+        """A bus that there is not is a `BackendError`."""
+        with pytest.raises(BackendError, match="nowhere"):
+            await world.backend.publish("bus", "nowhere", [event("Placed", "{}")])
+
+
+def event(detail_type: str, detail: str, **attributes: str) -> Outgoing:
+    """An event to be put on a bus."""
+    return Outgoing(detail, attributes={"source": "shop", "detail-type": detail_type, **attributes})
 
 
 async def send(world: World, queue: str, *texts: str, group: str | None = None) -> None:

@@ -17,12 +17,15 @@ from eventkit_aws.sqs import BlockingClient, SqsBackend, blocking, blocking_back
 from tests.adapters.aws.fakes import ARN, URL, Answers, FakeClient, refusal, sqs
 
 
-def backend(client: FakeClient, sns: FakeClient | None = None, naps: list[float] | None = None) -> SqsBackend:
+def backend(
+    client: FakeClient, sns: FakeClient | None = None, naps: list[float] | None = None, events: FakeClient | None = None
+) -> SqsBackend:
     async def sleep(seconds: float) -> None:
         if naps is not None:
             naps.append(seconds)
 
-    return SqsBackend(cast("BlockingClient", client), cast("BlockingClient", sns), sleep=sleep)
+    clients = [cast("BlockingClient", one) for one in (client, sns, events)]
+    return SqsBackend(*clients, sleep=sleep)
 
 
 def records(count: int) -> list[Raw]:
@@ -265,7 +268,7 @@ def test_calls_of_a_blocking_client_need_no_event_loop() -> None:
         def change_message_visibility_batch(self, **_: object) -> dict[str, object]:
             return {}
 
-    work = SqsBackend(blocking(Boto3()), blocking(None)).extend("jobs", [(records(1)[0], 5)])
+    work = SqsBackend(blocking(Boto3()), blocking(None), blocking(None)).extend("jobs", [(records(1)[0], 5)])
 
     with pytest.raises(StopIteration) as stopped:
         work.send(None)

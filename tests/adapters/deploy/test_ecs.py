@@ -9,8 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from eventkit import App, ConfigurationError, Names, Queue
+from eventkit import App, Bus, ConfigurationError, Names, Queue
 from eventkit_deploy import deployment_of, ecs, generate
+from eventkit_deploy.deployment import environ_of
 from eventkit_poller import Settings
 from tests.adapters.deploy.apps import QUEUES, app, names, options, read
 
@@ -92,6 +93,39 @@ def test_a_task_may_do_what_its_poller_does_with_each_queue_and_topic() -> None:
     assert (found["Publish"]["Action"], queues_in(found["Publish"])) == (["sns:Publish"], ["blog.posts"])
     assert found["Protect"]["Action"] == ["ecs:UpdateTaskProtection"]
     assert [*found] == ["Poll", "Send", "Publish", "Protect"]
+
+
+def test_a_task_may_put_events_on_the_buses_that_its_app_sends_to() -> None:
+    shop = App("shop")
+    shop.on(Queue[str]("orders"), to=Bus[dict[str, str]]("events", types=None), name="tell")(
+        lambda text: {"text": text}
+    )
+
+    made = ecs(deployment_of(shop, Names("shop"), options()))
+
+    [policy] = made["Resources"]["TaskRole"]["Properties"]["Policies"]
+    [allowed] = [one for one in policy["PolicyDocument"]["Statement"] if one["Sid"] == "PutEvents"]
+    assert allowed["Action"] == ["events:PutEvents", "events:DescribeEventBus"]
+    assert queues_in(allowed) == ["event-bus/events"]
+
+
+def test_a_task_may_remember_what_was_done_in_a_store_of_dynamodb() -> None:
+    granted = statements(store="dynamodb://done?region=eu-west-1")["Remember"]
+
+    assert granted["Action"] == ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+    assert queues_in(granted) == ["table/done"]
+    assert "Remember" not in statements(store="redis://cache:6379/0")
+
+
+def test_the_store_is_in_the_environment() -> None:
+    deployment = deployment_of(app, names, options(store="redis://cache:6379/0"))
+
+    assert environ_of(deployment, "0.0.0.0")["EVENTKIT_STORE"] == "redis://cache:6379/0"  # noqa: S104 - where it listens
+
+
+def test_a_password_is_not_written_into_documents() -> None:
+    with pytest.raises(ConfigurationError, match="EVENTKIT_STORE as a secret"):
+        options(store="redis://user:secret@cache:6379/0")
 
 
 def test_no_action_and_no_resource_is_a_wildcard_but_the_ids_of_tasks() -> None:

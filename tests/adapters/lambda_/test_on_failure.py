@@ -65,7 +65,7 @@ def test_a_direct_invocation_succeeds_when_its_event_was_kept(functions: Functio
     assert response == DONE
     (message,) = service.messages
     assert json.loads(message.text) == event
-    note = json.loads(message.attributes[NOTE])
+    note = json.loads(str(message.attributes[NOTE]))
     assert note["reason"]
     assert note["handler"]
 

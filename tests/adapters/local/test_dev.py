@@ -7,7 +7,20 @@ from collections.abc import Iterator
 import pytest
 from pydantic import BaseModel
 
-from eventkit import App, Bucket, ConfigurationError, Done, Inserted, ObjectCreated, Queue, Reject, Table, Topic
+from eventkit import (
+    App,
+    Bucket,
+    ConfigurationError,
+    Done,
+    Idempotent,
+    Inserted,
+    ObjectCreated,
+    Queue,
+    Reject,
+    Table,
+    Topic,
+)
+from eventkit.outgoing import Outgoing
 from eventkit_local.dev import Aws, account, dev_session, local_aws
 from eventkit_local.emulator import Emulator, start_emulator
 from eventkit_local.watch import Seen
@@ -113,6 +126,18 @@ async def test_what_is_rejected_is_in_the_dead_letter_queue(aws: Aws) -> None:
     assert seen.outcome == Reject("too big")
     assert left_over(aws, "jobs-dlq") == (1, 0)
     assert left_over(aws, "jobs") == (0, 0)
+
+
+async def test_an_app_with_idempotent_routes_has_what_it_needs(aws: Aws) -> None:
+    app, witness, done = App("blog"), Witness(), list[Job]()
+    app.on(jobs, name="make", idempotent=Idempotent[Job](key=lambda job: job.id))(done.append)
+
+    async with dev_session(app, aws=aws, observe=witness) as session, session.polling():
+        await session.backend.publish("queue", "jobs", [Outgoing('{"id": 1}')])
+        seen = await witness.saw("make")
+
+    assert seen.outcome == Done()
+    assert done == [Job(id=1)]
 
 
 async def test_a_session_says_what_it_made_and_what_it_cannot_poll(aws: Aws) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, ClassVar, TypedDict
 
 import pytest
 from pydantic import BaseModel, Field
@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from eventkit import (
     App,
     Bucket,
+    Bus,
     ConfigurationError,
     Depends,
     Inserted,
@@ -25,7 +26,17 @@ from eventkit import (
     Topic,
     Unmatched,
 )
-from eventkit_local.plan import BucketPlan, Plan, QueuePlan, SubscriptionPlan, TablePlan, TopicPlan, key_of, plan_of
+from eventkit_local.plan import (
+    BucketPlan,
+    BusPlan,
+    Plan,
+    QueuePlan,
+    SubscriptionPlan,
+    TablePlan,
+    TopicPlan,
+    key_of,
+    plan_of,
+)
 
 
 class Job(BaseModel):
@@ -48,6 +59,30 @@ def subscribed(source: Any, **options: Any) -> App:  # noqa: ANN401 - any source
     app = App("blog")
     app.on(source, **options)(ignore)
     return app
+
+
+def test_an_event_bus_feeds_a_queue() -> None:
+    app = subscribed(Bus[Job]("orders"))
+    app.on(jobs, name="placing", to=Bus[Job]("audit"))(lambda job: job)
+
+    assert plan(app, EVENTKIT_BUS_ORDERS="shop", EVENTKIT_VIA_ORDERS="sqs:arrivals") == Plan(
+        queues=(QueuePlan("arrivals", "arrivals-dlq"), QueuePlan("jobs", "jobs-dlq")),
+        buses=(BusPlan("shop", ("arrivals",)), BusPlan("audit")),
+    )
+
+
+def test_an_event_bus_reaches_no_fifo_queue() -> None:
+    with pytest.raises(ConfigurationError, match=r"bus 'orders' is carried by 'arrivals\.fifo'"):
+        plan(subscribed(Bus[Job]("orders")), EVENTKIT_VIA_ORDERS="sqs:arrivals.fifo")
+
+
+def test_a_model_may_name_its_sort_key() -> None:
+    class Line(BaseModel):
+        sort_key: ClassVar[str] = "number"
+        order: str
+        number: str
+
+    assert plan(subscribed(Table[Line]("lines").inserted())).tables == (TablePlan("lines", "order", "S", "number"),)
 
 
 def test_a_bucket_reports_to_a_topic_that_feeds_a_queue() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from eventkit import BackendError, ConfigurationError
 from eventkit_local.emulator import Emulator, start_emulator
-from eventkit_local.plan import BucketPlan, Plan, QueuePlan, SubscriptionPlan, TablePlan, TopicPlan
+from eventkit_local.plan import BucketPlan, BusPlan, Plan, QueuePlan, SubscriptionPlan, TablePlan, TopicPlan
 from eventkit_local.provision import (
     Target,
     is_loopback,
@@ -30,6 +30,7 @@ PLAN = Plan(
         QueuePlan("blog-photos", "blog-photos-dlq"),
         QueuePlan("jobs.fifo", "jobs-dlq.fifo", visibility=60, max_receives=3),
         QueuePlan("blog-posts", "blog-posts-dlq"),
+        QueuePlan("blog-orders", "blog-orders-dlq"),
     ),
     topics=(TopicPlan("blog-photos", ("photos",)), TopicPlan("posts"), TopicPlan("news.fifo")),
     subscriptions=(
@@ -38,7 +39,8 @@ PLAN = Plan(
         SubscriptionPlan("news.fifo", "jobs.fifo"),
     ),
     buckets=(BucketPlan("photos", "blog-photos", ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")),),
-    tables=(TablePlan("todos", "id", "N"),),
+    tables=(TablePlan("outbox", "lane", sort_key="id"), TablePlan("todos", "id", "N")),
+    buses=(BusPlan("orders", ("blog-orders",)), BusPlan("default", ("blog-posts",)), BusPlan("audit")),
 )
 
 
@@ -95,9 +97,12 @@ def test_queues_have_the_settings_of_the_plan(target: Target) -> None:
     assert queue(target, "jobs-dlq.fifo")["MessageRetentionPeriod"] == "1209600"
 
 
-def test_only_its_topics_may_send_to_a_queue_and_only_its_buckets_to_a_topic(target: Target) -> None:
+def test_only_its_topics_and_rules_may_send_to_a_queue_and_only_its_buckets_to_a_topic(target: Target) -> None:
     make(PLAN, target)
 
+    (allowed,) = json.loads(queue(target, "blog-orders")["Policy"])["Statement"]
+    assert allowed["Principal"] == {"Service": "events.amazonaws.com"}
+    assert allowed["Condition"]["ArnEquals"]["aws:SourceArn"].endswith(":rule/orders/blog-orders")
     (allowed,) = json.loads(queue(target, "blog-photos")["Policy"])["Statement"]
     assert allowed["Principal"] == {"Service": "sns.amazonaws.com"}
     assert allowed["Condition"]["ArnEquals"]["aws:SourceArn"].endswith(":blog-photos")
@@ -106,6 +111,27 @@ def test_only_its_topics_may_send_to_a_queue_and_only_its_buckets_to_a_topic(tar
     policy = json.loads(sns.get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"])
     ours = [one for one in policy["Statement"] if one.get("Principal") == {"Service": "s3.amazonaws.com"}]
     assert [one["Condition"]["ArnEquals"]["aws:SourceArn"] for one in ours] == ["arn:aws:s3:::photos"]
+
+
+@pytest.mark.parametrize(("bus", "carrier"), [("orders", "blog-orders"), ("default", "blog-posts")])
+def test_an_event_travels_from_its_bus_to_the_queue(target: Target, bus: str, carrier: str) -> None:
+    make(PLAN, target)
+    events, sqs = client("events", target.endpoint_url), client("sqs", target.endpoint_url)
+    entry = {"EventBusName": bus, "Source": "shop", "DetailType": "Placed", "Detail": '{"id": 1}'}
+
+    assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+
+    url = sqs.get_queue_url(QueueName=carrier)["QueueUrl"]
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
+    assert json.loads(message["Body"])["detail"] == {"id": 1}
+
+
+def test_a_table_may_have_a_sort_key(target: Target) -> None:
+    make(PLAN, target)
+
+    table = client("dynamodb", target.endpoint_url).describe_table(TableName="outbox")["Table"]
+
+    assert [(key["AttributeName"], key["KeyType"]) for key in table["KeySchema"]] == [("lane", "HASH"), ("id", "RANGE")]
 
 
 def test_a_raw_subscription_leaves_the_envelope_away(target: Target) -> None:
