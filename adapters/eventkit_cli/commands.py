@@ -179,7 +179,20 @@ def generate_command(  # noqa: PLR0913 - each is an option of the command
     require_known(environ)
     settings, poller = read_settings(environ, {})
     options = Options(
-        app, image, poller, settings.workers, least, most, backlog, cpu, memory, port, region, account, role
+        app,
+        image,
+        poller,
+        settings.workers,
+        least,
+        most,
+        backlog,
+        cpu,
+        memory,
+        port,
+        region,
+        account,
+        role,
+        settings.store,
     )
     text = generate(kind, *load_named(app, via or ()), options)
     _write_text(text, output)

@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from eventkit.app import App
 from eventkit.backends import Raw
-from eventkit.backends._sending import require_groups
+from eventkit.backends._sending import require_sendable
 from eventkit.concurrency import handle_batch
 from eventkit.decode import ordering_of, record_id, records_of
 from eventkit.dispatch import Wiring, open_dispatcher
@@ -21,6 +21,7 @@ from eventkit.execution import Environment
 from eventkit.names import Names
 from eventkit.outcomes import Done, Outcome, Retry
 from eventkit.publish import Outgoing
+from eventkit.stores.memory import MemoryStore
 from eventkit_cli.failures import short_trace
 from eventkit_cli.outcomes import delivery_as_json, delivery_parts, outcome_as_json
 from eventkit_cli.screen import Screen
@@ -83,7 +84,7 @@ class _Recorder:
     published: list[Published] = field(default_factory=list[Published])
 
     async def publish(self, kind: str, address: str, messages: Sequence[Outgoing]) -> None:
-        require_groups(kind, address, messages)
+        require_sendable(kind, address, messages)
         self.published.extend(Published(kind, address, message) for message in messages)
 
 
@@ -103,7 +104,7 @@ async def invoke(app: App, event: object, names: Names) -> Invocation:
     records = records_of(event)
     recorder, watch = _Recorder(), Watch()
     environment = Environment(_Threads(), random.random, (watch.middleware,))
-    async with open_dispatcher(app, environment, Wiring(names, recorder)) as dispatcher:
+    async with open_dispatcher(app, environment, Wiring(names, recorder, MemoryStore())) as dispatcher:
         outcomes = await handle_batch(records, ordering_of(records), dispatcher.handle, 1, None)
     handled = [_handled(watch, record, outcome) for record, outcome in zip(records, outcomes, strict=True)]
     return Invocation(app.name, tuple(handled), tuple(recorder.published))

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
@@ -10,6 +10,7 @@ from typing import NoReturn
 from eventkit.app import App
 from eventkit.backends import open_backend
 from eventkit.names import Names
+from eventkit.stores import open_store
 from eventkit_aws.ecs import scale_in_protection
 from eventkit_cli.ending import run_to_end
 from eventkit_cli.screen import Screen
@@ -52,13 +53,15 @@ def run(what: Run, screen: Screen) -> NoReturn:
 
 @asynccontextmanager
 async def open_poller(what: Run, watch: Telemetry) -> AsyncGenerator[Poller]:
-    """The poller of an app, with its backend open."""
-    async with open_backend(what.settings.backend) as backend:
+    """The poller of an app, with its backend and its store open."""
+    url = what.settings.store
+    async with open_backend(what.settings.backend) as backend, open_store(url) if url else nullcontext() as store:
         yield Poller(
             what.app,
             watch.traced(backend),
             what.poller,
             names=what.names,
+            store=store,
             middleware=watch.middleware,
             observe=watch.observe,
         )

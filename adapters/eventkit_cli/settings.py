@@ -34,7 +34,7 @@ except ModuleNotFoundError as _error:
 
 __all__ = ["Choice", "RunSettings", "as_variables", "choices", "read_settings", "require_known"]
 
-ELSEWHERE = (ON_FAILURE, f"{PREFIX}CACHE", f"{PREFIX}STORE")
+ELSEWHERE = (ON_FAILURE, f"{PREFIX}CACHE")
 """Variables that other parts of eventkit read."""
 
 FAMILIES = (*KINDS, "VIA")
@@ -59,6 +59,7 @@ class RunSettings:
 
     Attributes:
         backend: Where the queues are; sqs:// takes ?region= and ?endpoint=.
+        store: Where idempotent routes remember what was done: dynamodb://TABLE, redis://HOST:PORT/DB.
         workers: Processes that poll. One that dies or hangs is replaced.
         health: HOST:PORT where /healthz, /readyz and /metrics are answered.
         log_format: How the log is written; auto is text on a terminal, and JSON elsewhere.
@@ -66,6 +67,7 @@ class RunSettings:
     """
 
     backend: str = field(default="sqs://", metadata={"metavar": "URL"})
+    store: str | None = field(default=None, metadata={"metavar": "URL"})
     workers: int = 1
     health: str | None = field(default=None, metadata={"metavar": "HOST:PORT"})
     log_format: LogFormat = LogFormat.AUTO

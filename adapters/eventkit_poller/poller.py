@@ -17,6 +17,7 @@ from eventkit.execution import Environment
 from eventkit.middleware import Middleware
 from eventkit.names import Names
 from eventkit.outcomes import Outcome
+from eventkit.stores import IdempotencyStore
 from eventkit_poller.context import Context
 from eventkit_poller.observing import Observation, Observe, QueueState, State
 from eventkit_poller.plan import Plan, PolledQueue, plan_of
@@ -24,7 +25,7 @@ from eventkit_poller.receiver import Receiver
 from eventkit_poller.settings import Settings, Timing
 from eventkit_poller.slots import Account, Slots, asking
 from eventkit_poller.tasks import Tasks
-from eventkit_poller.threads import Threads
+from eventkit_poller.threads import Calling
 from eventkit_poller.work import Summary, Work
 
 __all__ = ["Poller"]
@@ -55,27 +56,29 @@ class Poller:
     no `BackendError` is a fault in a program: the poller stops in good order and raises it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a choice of its own, made by its name
         self,
         app: App,
         backend: Backend,
         settings: Settings | None = None,
         *,
         names: Names | None = None,
+        store: IdempotencyStore | None = None,
         middleware: Sequence[Middleware] = (),
         observe: Observe | None = None,
         timing: Timing | None = None,
     ) -> None:
         """`names` says what the app's resources are called, by default what the app calls them.
 
-        `middleware` lies around every delivery, outside of the app's own. `observe` is called with each `Observation`,
-        on the event loop; it must be quick. Raises `ConfigurationError` when there is nothing to poll, or fewer slots
-        than queues.
+        `store` remembers what was done: an app with idempotent routes needs one. `middleware` lies around every
+        delivery, outside of the app's own. `observe` is called with each `Observation`, on the event loop; it must
+        be quick. Raises `ConfigurationError` when there is nothing to poll, or fewer slots than queues.
         """
         self._app = app
         self._backend = backend
         self._settings = settings or Settings()
         self._names = names or Names(app.name)
+        self._store = store
         self._middleware = tuple(middleware)
         self._observe = _ignore if observe is None else _guarded(observe)
         self._timing = timing or Timing()
@@ -160,10 +163,11 @@ class Poller:
     async def _run(self) -> None:
         for resource in self.plan.unsupported:
             log.warning("source.unsupported", extra={"app": self._app.name, "resource": str(resource)})
-        threads = Threads()
+        threads = self._timing.threads()
         environment = Environment(threads, self._timing.random, self._middleware)
+        wiring = Wiring(self._names, self._backend, self._store)
         try:
-            async with open_dispatcher(self._app, environment, Wiring(self._names, self._backend)) as dispatcher:
+            async with open_dispatcher(self._app, environment, wiring) as dispatcher:
                 self._phase = _Phase.SERVING
                 await self._serve(_handle(dispatcher, threads))
                 self._phase = _Phase.CLOSING
@@ -217,7 +221,7 @@ class Poller:
             line.work.close()
 
 
-def _handle(dispatcher: Dispatcher, threads: Threads) -> Callable[[Raw], Awaitable[Outcome]]:
+def _handle(dispatcher: Dispatcher, threads: Calling) -> Callable[[Raw], Awaitable[Outcome]]:
     """How a record is handled: where no handler needs the event loop, all of it on a thread."""
     if not dispatcher.inline:
         return dispatcher.handle

@@ -1,13 +1,15 @@
 """What outcomes are called wherever one looks on."""
 
-from eventkit.outcomes import Outcome, Reject, Retry
+from eventkit.outcomes import Deferred, Outcome, Reject, Retry
 
 __all__ = ["outcome_name"]
 
 
 def outcome_name(outcome: Outcome) -> str:
-    """`done`, `retry` or `reject`."""
+    """`done`, `retry`, `deferred` or `reject`."""
     match outcome:
+        case Retry(error=Deferred()):
+            return "deferred"
         case Retry():
             return "retry"
         case Reject():

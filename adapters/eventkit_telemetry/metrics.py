@@ -53,7 +53,7 @@ HANDLER_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 
 RECEIVE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 19, 21, 30)
 """Seconds; a long poll that finds nothing takes up to 20, and falls between the bounds around them."""
 
-OUTCOMES = ("done", "retry", "reject", "released")
+OUTCOMES = ("done", "retry", "deferred", "reject", "released")
 
 
 class PollerMetrics:

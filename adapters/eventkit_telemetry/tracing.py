@@ -14,13 +14,14 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar, cast
 
-from eventkit.backends._sending import MAX_BYTES, queue_message
+from eventkit.backends._sending import MAX_SIZES, size_of
 from eventkit.delivery import Delivery
 from eventkit.errors import DecodeError, MissingExtraError
 from eventkit.middleware import CallNext, Middleware
 from eventkit.names import name_in
-from eventkit.outcomes import Outcome, Reject, Retry
-from eventkit.publish import Outgoing, Publisher
+from eventkit.outcomes import Deferred, Outcome, Reject, Retry
+from eventkit.outgoing import MAX_ATTRIBUTES, Outgoing
+from eventkit.publish import Publisher
 from eventkit.values import replace
 from eventkit_telemetry._outcomes import outcome_name
 
@@ -50,11 +51,8 @@ W3C = TraceContextTextMapPropagator()
 
 FIELDS = ("traceparent", "tracestate")
 
-MAX_ATTRIBUTES = 10
-"""How many message attributes a message can have ("Amazon SQS message metadata")."""
-
-MAX_SIZES: Mapping[str, int] = {"queue": MAX_BYTES, "topic": 262_144}
-"""Bytes of a message and its attributes ("Amazon SQS message quotas", "Amazon SNS endpoints and quotas")."""
+SERVICES: Mapping[str, str] = {"queue": "sqs", "topic": "sns", "bus": "events"}
+"""What is published to, and the service that it belongs to."""
 
 
 def tracing_middleware(tracer_provider: TracerProvider | None = None, *, parent: bool = False) -> Middleware:
@@ -139,7 +137,7 @@ def _processing(delivery: Delivery) -> Attributes:
 
 
 def _sending(kind: str, address: str, messages: int) -> Attributes:
-    attributes = _operation("send", "sns" if kind == "topic" else "sqs", name_in(address))
+    attributes = _operation("send", SERVICES.get(kind, kind), name_in(address))
     return {**attributes, "messaging.batch.message_count": messages} if messages > 1 else attributes
 
 
@@ -178,12 +176,14 @@ def _marked(message: Outgoing, carrier: Mapping[str, str], kind: str) -> Outgoin
         return message
     room = max(0, MAX_ATTRIBUTES - len(message.attributes))
     marked = replace(message, attributes={**message.attributes, **dict(islice(carrier.items(), room))})
-    return marked if queue_message(marked).size <= MAX_SIZES.get(kind, MAX_BYTES) else message
+    return marked if size_of(kind, marked) <= MAX_SIZES.get(kind, 0) else message
 
 
 def _concluded(span: Span, outcome: Outcome) -> None:
     span.set_attribute("eventkit.outcome", outcome_name(outcome))
     match outcome:
+        case Retry(error=Deferred()):
+            pass
         case Retry(error=BaseException() as error):
             _failed(span, error)
         case Reject():

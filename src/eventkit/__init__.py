@@ -5,9 +5,11 @@ The names below are the public ones; `docs/` shows them at work.
 
 from eventkit.app import App, Route, Router, Unmatched
 from eventkit.buckets import Bucket
+from eventkit.buses import Bus
 from eventkit.conditions import attribute, key, new, old
 from eventkit.decode import Batch, Ordering, Record, decode
 from eventkit.delivery import Deadline, Delivery
+from eventkit.discriminators import ByAttribute, ByField, Discriminator
 from eventkit.errors import (
     AbsentImageError,
     AuthorError,
@@ -16,12 +18,14 @@ from eventkit.errors import (
     DecodeError,
     EventkitError,
     InjectionError,
+    MessageTooLargeError,
     MissingExtraError,
     RouteError,
     ValidationFailed,
 )
 from eventkit.events import (
     AwsEvent,
+    BusEvent,
     Change,
     DeleteMarkerCreated,
     Inserted,
@@ -43,6 +47,7 @@ from eventkit.events import (
     Removed,
     StreamView,
 )
+from eventkit.idempotency import Idempotent
 from eventkit.middleware import CallNext, Middleware
 from eventkit.names import Names
 from eventkit.outcomes import Backoff, Done, Outcome, Reject, Retry
@@ -60,6 +65,10 @@ __all__ = [
     "Backoff",
     "Batch",
     "Bucket",
+    "Bus",
+    "BusEvent",
+    "ByAttribute",
+    "ByField",
     "CallNext",
     "Change",
     "ConfigurationError",
@@ -69,11 +78,14 @@ __all__ = [
     "Delivery",
     "Depends",
     "Destination",
+    "Discriminator",
     "Done",
     "EventkitError",
+    "Idempotent",
     "InjectionError",
     "Inserted",
     "Message",
+    "MessageTooLargeError",
     "Middleware",
     "MissingExtraError",
     "Modified",

@@ -1,6 +1,6 @@
 """The app: handlers registered for sources, statically typed."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from inspect import Parameter, unwrap
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, get_args, get_type_hints, overload
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 from eventkit._annotations import accepts, published
 from eventkit.errors import RouteError
 from eventkit.events import AwsEvent
+from eventkit.idempotency import Idempotent
 from eventkit.middleware import Middleware
 from eventkit.outcomes import Backoff
 from eventkit.publish import kind_of
@@ -41,12 +42,14 @@ class Options(Value):
     """How a route's deliveries are run.
 
     `retry` spaces the attempts after an exception; `timeout` is in seconds; `concurrency` is how many deliveries of
-    the route may run at once in one process, or None for what the runtime allows.
+    the route may run at once in one process, or None for what the runtime allows; `idempotent` lets one delivery of
+    each key run.
     """
 
     retry: Backoff = Backoff()
     timeout: float | None = None
     concurrency: int | None = None
+    idempotent: Idempotent[Any] | None = None
 
     def __post_init__(self) -> None:
         if self.timeout is not None and self.timeout <= 0:
@@ -125,6 +128,7 @@ class Router:
         retry: Backoff | None = None,
         timeout: float | None = None,
         concurrency: int | None = None,
+        idempotent: Idempotent[E] | None = None,
         name: str | None = None,
     ) -> Registration[E]: ...
 
@@ -137,6 +141,7 @@ class Router:
         retry: Backoff | None = None,
         timeout: float | None = None,
         concurrency: int | None = None,
+        idempotent: Idempotent[E] | None = None,
         name: str | None = None,
     ) -> PublishingRegistration[E, M]: ...
 
@@ -148,18 +153,20 @@ class Router:
         retry: Backoff | None = None,
         timeout: float | None = None,
         concurrency: int | None = None,
+        idempotent: Idempotent[Any] | None = None,
         name: str | None = None,
     ) -> Any:
         """Register a handler for a source; it stays a plain function.
 
         A message that the handler returns is sent `to` the destination before the event is acknowledged; several in
         a list or tuple are all sent, None sends nothing. `retry` spaces the attempts after an exception; `timeout`
-        in seconds bounds an attempt; `concurrency` bounds how many run at once; `name` is the handler's own
-        qualified name unless given, and must be unique in the app.
+        in seconds bounds an attempt; `concurrency` bounds how many run at once; `idempotent` lets the handler run
+        once for each key, and needs a store in the runtime; `name` is the handler's own qualified name unless given,
+        and must be unique in the app.
 
         Raises `RouteError` or `InjectionError` where the handler does not fit, at import time.
         """
-        options = Options(retry or Backoff(), timeout, concurrency)
+        options = Options(retry or Backoff(), timeout, concurrency, idempotent)
 
         def add(handler: Callable[..., object]) -> None:
             signature = read_signature(handler, takes_event=True)
@@ -201,6 +208,11 @@ class App(Router):
         self.lifespan = lifespan
         self._state_type = _yielded(lifespan) if lifespan is not None else None
         self._unmatched: Route | None = None
+
+    @property
+    def overrides(self) -> Mapping[Callable[..., object], Callable[..., object]]:
+        """Dependencies' functions, and what is called instead of each; `eventkit.testing` has apps with some."""
+        return {}
 
     @property
     def fallback(self) -> Route | None:

@@ -9,22 +9,25 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from eventkit.app import App, Unmatched
+from eventkit.app import App, Route, Unmatched
 from eventkit.decode import may_hold_events, unwrap
-from eventkit.delivery import Deadline
+from eventkit.delivery import Deadline, Delivery
 from eventkit.errors import ConfigurationError, DecodeError
 from eventkit.events import AwsEvent, Message, TestEvent
-from eventkit.execution import Call, CallOnLoop, Environment, Execution, log_outcome
+from eventkit.execution import Call, CallOnLoop, Environment, Execution, Guards, log_outcome
 from eventkit.inject import Injector, Overrides
 from eventkit.names import Names
 from eventkit.outcomes import DONE, Outcome, Reject, combine
 from eventkit.publish import Publisher, Sender
 from eventkit.resources import Destination, Resource
-from eventkit.routing import Candidate, Entry, RoutingTable
+from eventkit.routing import Candidate, Entry, RoutingTable, is_about
 from eventkit.sources import SKIPPED, Selector
 from eventkit.values import Value
+
+if TYPE_CHECKING:
+    from eventkit.stores import IdempotencyStore
 
 __all__ = ["Dispatcher", "Wiring", "open_dispatcher", "opening_waits"]
 
@@ -41,18 +44,38 @@ Deliver = Callable[[AwsEvent, Deadline | None], Outcome]
 
 DeliverOnLoop = Callable[[AwsEvent, Deadline | None], Awaitable[Outcome]]
 
+Unwanted = Callable[[AwsEvent], Outcome]
+"""The outcome of an event that nobody takes."""
+
 
 class Wiring(Value):
-    """What an app is connected to: its resources' names, and what sends the messages that handlers publish."""
+    """What an app is connected to: its resources' names, what sends messages, and what remembers what was done."""
 
     names: Names
     publisher: Publisher | None = None
+    store: "IdempotencyStore | None" = None
 
-    def sender(self, destination: Destination[Any]) -> Sender[Any]:
-        """The sender for a destination. Raises `ConfigurationError` when nothing can send."""
+    def sender(self, destination: Destination[Any], delivery: Delivery | None = None) -> Sender[Any]:
+        """The sender for a destination, for one who handles a delivery.
+
+        Raises `ConfigurationError` when nothing can send.
+        """
         if self.publisher is None or not isinstance(destination, Resource):
             raise ConfigurationError(f"nothing sends to {destination} here: this runtime was given no publisher")
-        return Sender(destination, self.names.address(destination), self.publisher)
+        address, source = self.names.address(destination), self.names.app
+        return Sender(destination, address, self.publisher, source=source, delivery=delivery)
+
+
+class Calls(Value):
+    """How a route is called with the only event of a record that it alone takes, and with one of several."""
+
+    alone: CallOnLoop
+    part: CallOnLoop
+
+    @classmethod
+    def of(cls, run: Execution, selector: Selector) -> "Calls":
+        """The calls of a route for one of its selectors."""
+        return cls(run.call_on_loop(selector), run.call_part_on_loop(selector))
 
 
 class Dispatcher:
@@ -66,15 +89,15 @@ class Dispatcher:
         self.concurrency: int = max((run.route.options.concurrency or 1 for run in everything), default=1)
         """How many deliveries the app asks to run at once."""
         inline = [Entry(selector, run.route.name, run.call_inline(selector)) for selector, run in entries]
-        on_loop = [Entry(selector, run.route.name, run.call_on_loop(selector)) for selector, run in entries]
+        on_loop = [Entry(selector, run.route.name, Calls.of(run, selector)) for selector, run in entries]
         self.passed_over: Counter[str] = Counter()
         """How many events nobody took and nobody misses: `test` events of S3, and `ignored` notifications."""
         otherwise = fallback.call_inline(_UNMATCHED) if fallback else None
-        otherwise_on_loop = fallback.call_on_loop(_UNMATCHED) if fallback else None
-        self._inline = RoutingTable(names, inline, partial(_all_inline, _or_unwanted(otherwise, self.passed_over)))
-        self._on_loop = RoutingTable(
-            names, on_loop, partial(_all_on_loop, _or_unwanted_on_loop(otherwise_on_loop, self.passed_over))
-        )
+        otherwise_on_loop = Calls.of(fallback, _UNMATCHED) if fallback else None
+        unwanted = partial(_unwanted, names, [selector for selector, _ in entries], self.passed_over)
+        self._inline = RoutingTable(names, inline, partial(_all_inline, _or_unwanted(otherwise, unwanted)))
+        self._on_loop = RoutingTable(names, on_loop, partial(_whole_on_loop, otherwise_on_loop, unwanted))
+        self._parts = RoutingTable(names, on_loop, partial(_part_on_loop, otherwise_on_loop, unwanted))
 
         self._inline_messages = self._inline.known(Message)
         self._on_loop_messages = self._on_loop.known(Message)
@@ -102,7 +125,7 @@ class Dispatcher:
             events = unwrap(record)
             if len(events) == 1:
                 return await self._on_loop.target(events[0])(events[0], deadline)
-            return combine([await self._on_loop.target(event)(event, deadline) for event in events])
+            return combine([await self._parts.target(event)(event, deadline) for event in events])
         except DecodeError as error:
             return _undecodable(error)
 
@@ -165,14 +188,27 @@ def _on_condition(candidate: Candidate[Call]) -> Call:
     return call_if
 
 
-def _all_on_loop(otherwise: DeliverOnLoop, candidates: Sequence[Candidate[CallOnLoop]]) -> DeliverOnLoop:
-    """The same on an event loop."""
+def _whole_on_loop(fallback: Calls | None, unwanted: Unwanted, candidates: Sequence[Candidate[Calls]]) -> DeliverOnLoop:
+    """The same on an event loop, for the only event of a record."""
+    several = len({candidate.route for candidate in candidates}) > 1
+    calls = [(one.condition, one.route, one.target.part if several else one.target.alone) for one in candidates]
     if len(candidates) == 1 and candidates[0].is_certain:
-        return cast("DeliverOnLoop", candidates[0].target)
+        return cast("DeliverOnLoop", candidates[0].target.alone)
+    return _all_on_loop(calls, _or_unwanted_on_loop(fallback.alone if fallback else None, unwanted))
 
+
+def _part_on_loop(fallback: Calls | None, unwanted: Unwanted, candidates: Sequence[Candidate[Calls]]) -> DeliverOnLoop:
+    """The same for one event of several."""
+    calls = [(one.condition, one.route, one.target.part) for one in candidates]
+    return _all_on_loop(calls, _or_unwanted_on_loop(fallback.part if fallback else None, unwanted))
+
+
+def _all_on_loop(
+    calls: Sequence[tuple[Callable[[AwsEvent], bool] | None, str, CallOnLoop]], otherwise: DeliverOnLoop
+) -> DeliverOnLoop:
     async def deliver(event: AwsEvent, deadline: Deadline | None) -> Outcome:
         outcomes: dict[str, Outcome] = {}
-        for condition, route, call, _ in candidates:
+        for condition, route, call in calls:
             try:
                 if route in outcomes or (condition is not None and not condition(event)):
                     continue
@@ -200,7 +236,7 @@ def _undecodable(error: DecodeError) -> Outcome:
     return outcome
 
 
-def _unwanted(event: AwsEvent, passed_over: Counter[str]) -> Outcome:
+def _unwanted(names: Names, selectors: Sequence[Selector], passed_over: Counter[str], event: AwsEvent) -> Outcome:
     """The outcome of an event that no route takes: a test event and a notification are done, a message is rejected."""
     facts = {"id": event.outermost.id, "path": event.path}
     if isinstance(event, TestEvent):
@@ -211,30 +247,32 @@ def _unwanted(event: AwsEvent, passed_over: Counter[str]) -> Outcome:
         passed_over["ignored"] += 1
         log.info("event.ignored", extra=facts)
         return DONE
-    outcome = Reject(f"no route takes this {type(event).__name__} of {event.service}:{event.resource_name}")
+    said = (selector.resource.type_of(event) for selector in selectors if is_about(names, selector, event))
+    named = next((f", which says it is {name!r}" for name in said if name is not None), "")
+    outcome = Reject(f"no route takes this {type(event).__name__} of {event.service}:{event.resource_name}{named}")
     log_outcome(outcome, facts)
     return outcome
 
 
-def _or_unwanted(fallback: Call | None, passed_over: Counter[str]) -> Deliver:
+def _or_unwanted(fallback: Call | None, unwanted: Unwanted) -> Deliver:
     def deliver(event: AwsEvent, deadline: Deadline | None) -> Outcome:
         outcome = None if fallback is None else fallback(event, deadline)
-        return _unwanted(event, passed_over) if outcome is None else outcome
+        return unwanted(event) if outcome is None else outcome
 
     return deliver
 
 
-def _or_unwanted_on_loop(fallback: CallOnLoop | None, passed_over: Counter[str]) -> DeliverOnLoop:
+def _or_unwanted_on_loop(fallback: CallOnLoop | None, unwanted: Unwanted) -> DeliverOnLoop:
     async def deliver(event: AwsEvent, deadline: Deadline | None) -> Outcome:
         outcome = None if fallback is None else await fallback(event, deadline)
-        return _unwanted(event, passed_over) if outcome is None else outcome
+        return unwanted(event) if outcome is None else outcome
 
     return deliver
 
 
 def opening_waits(app: App, wiring: Wiring) -> bool:
     """Whether `open_dispatcher` may have to wait for something, so that it takes an event loop."""
-    injector = Injector({}, wiring.sender)
+    injector = Injector(app.overrides, wiring.sender)
     routes = (*app.routes(), *([app.fallback] if app.fallback else []))
     return app.lifespan is not None or any(injector.is_async(route.signature) for route in routes)
 
@@ -243,11 +281,39 @@ def opening_waits(app: App, wiring: Wiring) -> bool:
 async def open_dispatcher(
     app: App, environment: Environment, wiring: Wiring, overrides: Overrides | None = None
 ) -> AsyncGenerator[Dispatcher]:
-    """Run the app's lifespan around a dispatcher for it. `overrides` replaces dependencies, in tests."""
-    injector = Injector(overrides or {}, wiring.sender)
+    """Run the app's lifespan around a dispatcher for it. `overrides` replaces dependencies, in tests.
+
+    Raises `ConfigurationError` for an app that needs an idempotency store and was given none.
+    """
+    _require_store(app, wiring)
+    injector = Injector(app.overrides if overrides is None else overrides, wiring.sender)
+
+    def execution(route: Route) -> Execution:
+        return Execution(route, injector, environment, _guards(app.name, route, wiring.store, environment))
+
     routes, fallback = app.routes(), app.fallback
     async with AsyncExitStack() as stack:
         state = None if app.lifespan is None else await stack.enter_async_context(app.lifespan(app))
         await injector.open(state, [route.signature for route in (*routes, *([fallback] if fallback else []))], stack)
-        executions = [Execution(route, injector, environment) for route in routes]
-        yield Dispatcher(executions, Execution(fallback, injector, environment) if fallback else None, wiring.names)
+        yield Dispatcher(
+            [execution(route) for route in routes], execution(fallback) if fallback else None, wiring.names
+        )
+
+
+def _guards(app: str, route: Route, store: "IdempotencyStore | None", environment: Environment) -> Guards:
+    if store is None:
+        return Guards()
+    from eventkit.guard import Chance, guards_of  # an app without a store does not pay for it
+
+    return Guards(*guards_of(app, route, store, Chance(environment.random)))
+
+
+def _require_store(app: App, wiring: Wiring) -> None:
+    route = next((one for one in app.routes() if one.options.idempotent is not None), None)
+    if route is not None and wiring.store is None:
+        from eventkit.stores import STORE
+
+        raise ConfigurationError(
+            f"{route.name} is idempotent, and this runtime was given no store that remembers what was done: pass "
+            f"store=…, or set {STORE} to dynamodb://TABLE or redis://HOST:PORT/DB"
+        )

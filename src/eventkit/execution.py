@@ -16,11 +16,11 @@ from eventkit.errors import DecodeError, RouteError
 from eventkit.events import AwsEvent, Message
 from eventkit.inject import Injector, Scope, drive, drive_inline
 from eventkit.middleware import CallNext, Middleware, wrap
-from eventkit.outcomes import DONE, Done, Interrupted, Outcome, Reject, Retry
+from eventkit.outcomes import DONE, Deferred, Done, Interrupted, Outcome, Reject, Retry
 from eventkit.sources import SKIPPED, Selector
 from eventkit.values import Value
 
-__all__ = ["Blocking", "Environment", "Execution", "outcome_of"]
+__all__ = ["Blocking", "Environment", "Execution", "Guards", "outcome_of"]
 
 T = TypeVar("T")
 log: logging.Logger = logging.getLogger("eventkit")
@@ -42,6 +42,13 @@ class Environment(Value):
     middleware: tuple[Middleware, ...] = ()
 
 
+class Guards(Value):
+    """What lies around a route's deliveries: those that are all of their record, and those that are one of several."""
+
+    alone: Middleware | None = None
+    part: Middleware | None = None
+
+
 Call = Callable[[AwsEvent, Deadline | None], Outcome | None]
 """Hands an event to a handler; None when the event's value shows that it is not the route's after all."""
 
@@ -55,18 +62,18 @@ Attempt = Callable[[Delivery], Awaitable[None]]
 class Execution:
     """One route with its handler ready to be called."""
 
-    def __init__(self, route: Route, injector: Injector, environment: Environment) -> None:
+    def __init__(self, route: Route, injector: Injector, environment: Environment, guards: Guards) -> None:
         self.route: Route = route
         self._injector = injector
         self._environment = environment
-        self._call: CallNext = wrap((*environment.middleware, *route.middleware), self._innermost)
+        self._guards = guards
         options = route.options
         limited = route.to is not None or options.timeout is not None or options.concurrency is not None
         layered = bool(route.middleware or environment.middleware)
         self._bare = not (limited or layered or route.signature.providers)
         self._makes = injector.makes(route.signature)
         self._attempt = self._within_limits()
-        needs_loop = route.signature.is_async or injector.is_async(route.signature)
+        needs_loop = route.signature.is_async or injector.is_async(route.signature) or guards.part is not None
         self.inline: bool = not (limited or layered or needs_loop)
         """Whether the handler can be called without an event loop."""
 
@@ -99,9 +106,18 @@ class Execution:
 
     def call_on_loop(self, selector: Selector) -> CallOnLoop:
         """Calls the handler on an event loop, with everything around it."""
-        read, name, through = selector.read or _itself, self.route.name, self._call
+        return self._guarded(selector, self._guards.alone)
+
+    def call_part_on_loop(self, selector: Selector) -> CallOnLoop:
+        """The same for one of several deliveries of a record: what is done is not run again for the others' sake."""
+        return self._guarded(selector, self._guards.part)
+
+    def _guarded(self, selector: Selector, guard: Middleware | None) -> CallOnLoop:
+        read, name = selector.read or _itself, self.route.name
+        guards = () if guard is None else (_settling(guard),)
+        through = wrap((*self._environment.middleware, *guards, *self.route.middleware), self._innermost)
         invoke = cast("Callable[[object], Awaitable[object]]", self.route.handler)
-        bare = self._bare and self.route.signature.is_async
+        bare = self._bare and self.route.signature.is_async and guard is None
 
         async def call(event: AwsEvent, deadline: Deadline | None) -> Outcome | None:
             try:
@@ -149,7 +165,7 @@ class Execution:
         if self.route.to is not None and result is not None:
             several = isinstance(result, list | tuple)
             messages = cast("Sequence[object]", result) if several else (result,)
-            await self._injector.sender(self.route.to).send(*messages)
+            await self._injector.sender(self.route.to, delivery).send(*messages)
 
     async def _invoke(self, event: object, values: Mapping[str, object]) -> object:
         call = partial(self.route.handler, event, **values)
@@ -185,6 +201,18 @@ class Execution:
         if outcome is not DONE:
             log_outcome(outcome, {"handler": self.route.name, "id": outermost.id, "attempt": attempt})
         return outcome
+
+
+def _settling(layer: Middleware) -> Middleware:
+    """The layer, whose exceptions are outcomes: what lies around it counts on that."""
+
+    async def settled(delivery: Delivery, call_next: CallNext) -> Outcome:
+        try:
+            return await layer(delivery, call_next)
+        except BaseException as error:  # noqa: BLE001 - a store or a key function may raise anything
+            return _outcome_on_loop(error)
+
+    return settled
 
 
 def _timed(attempt: Attempt, seconds: float) -> Attempt:
@@ -240,6 +268,8 @@ def _outcome_on_loop(error: BaseException) -> Outcome:
 def log_outcome(outcome: Outcome, facts: Mapping[str, object]) -> None:
     """Log what was not done. The texts of exceptions are left out, since they may repeat a payload."""
     match outcome:
+        case Retry(after, Deferred()):
+            log.info("delivery.deferred", extra={**facts, "after": after})
         case Retry(after, error):
             from traceback import format_tb
 

@@ -26,6 +26,9 @@ Making = Generator[Awaitable[Any], Any, T]
 Overrides = Mapping[Callable[..., object], Callable[..., object]]
 """Dependencies' functions, and what is called instead of each: for tests."""
 
+MakeSender = Callable[[Destination[Any], Delivery | None], Sender[Any]]
+"""Makes the sender for a destination, for one who handles a delivery or, in an app's shared values, none."""
+
 
 class Scope:
     """The values made for one delivery, or once for the app, and what ends them."""
@@ -41,10 +44,10 @@ class Scope:
 class Injector:
     """Makes the values that functions want, in one runtime."""
 
-    def __init__(self, overrides: Overrides, sender: Callable[[Destination[Any]], Sender[Any]]) -> None:
+    def __init__(self, overrides: Overrides, sender: MakeSender) -> None:
         """`sender` makes the sender for a destination."""
         self._overrides = overrides
-        self.sender: Callable[[Destination[Any]], Sender[Any]] = sender
+        self.sender: MakeSender = sender
         self._state: object = None
         self._signatures: dict[Callable[..., object], Signature] = {}
         self._shared: dict[Callable[..., object], object] = {}
@@ -89,7 +92,7 @@ class Injector:
             case FromState(kind):
                 return self._from_state(signature, kind)
             case To(destination):
-                return self.sender(destination)
+                return self.sender(destination, delivery)
             case _:
                 return delivery
 

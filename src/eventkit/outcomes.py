@@ -71,6 +71,10 @@ class Interrupted(BaseException):
     """Raised into the work of a whole batch by a runtime whose time is up. It passes through handlers."""
 
 
+class Deferred(Exception):  # noqa: N818 - why there is a retry; nothing is wrong
+    """Another attempt has the same work in hand; this one waits until that is over. It is the `error` of a `Retry`."""
+
+
 Outcome = Done | Retry | Reject
 """What became of a delivery or of a record."""
 

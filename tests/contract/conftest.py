@@ -1,3 +1,3 @@
 import pytest
 
-pytest.register_assert_rewrite("eventkit.testing.backends")
+pytest.register_assert_rewrite("eventkit.testing.backends", "eventkit.testing.stores")

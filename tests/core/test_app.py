@@ -339,7 +339,7 @@ def test_a_handler_that_returns_something_else_is_refused(returns: object, says:
 
 @pytest.mark.parametrize("destination", [photos, todos, "jobs"], ids=str)
 def test_a_destination_that_takes_no_messages_is_refused(destination: object) -> None:
-    with pytest.raises(RouteError, match="is neither a queue nor a topic"):
+    with pytest.raises(RouteError, match="is no queue, topic or event bus"):
         registered(jobs, ignore, to=destination)
 
 

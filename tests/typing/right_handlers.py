@@ -8,6 +8,8 @@ from eventkit import (
     App,
     AwsEvent,
     Backoff,
+    Bus,
+    BusEvent,
     CallNext,
     Change,
     Delivery,
@@ -30,6 +32,7 @@ from eventkit import (
     key,
     new,
 )
+from eventkit.testing import TestApp
 
 from .shared import (
     Created,
@@ -38,11 +41,13 @@ from .shared import (
     SpecialEdited,
     State,
     Todo,
+    changes,
     edits,
     lifespan,
     orders,
     photos,
     posts,
+    shop,
     texts,
     todos,
 )
@@ -111,6 +116,17 @@ def edited(post: Edited) -> None:
 
 @app.on(posts.of(Created, Edited), name="both")
 def created_or_edited(_post: Created | Edited) -> None: ...
+
+
+@app.on(shop)
+def shopped(event: Created | Edited) -> None:
+    assert_type(event, Created | Edited)
+
+
+@app.on(shop.of(Edited), name="edited in the shop")
+async def edited_in_the_shop(event: Edited, delivery: Delivery) -> None:
+    assert_type(event, Edited)
+    assert isinstance(delivery.source, BusEvent)
 
 
 # A handler may take more than its source gives.
@@ -224,7 +240,24 @@ async def member(order: Order, _delivery: Delivery) -> Created:
     return Created(id=order.id)
 
 
+@app.on(orders, to=changes, name="to a bus")
+async def to_a_bus(order: Order) -> list[Edited]:
+    return [Edited(id=order.id)]
+
+
+@app.on(orders, to=shop, name="member to a bus")
+def member_to_a_bus(_order: Order) -> SpecialEdited | None:
+    return None
+
+
+@app.on(orders, name="sender of a bus")
+async def sender_of_a_bus(order: Order, events: Annotated[Sender[Created | Edited], To(shop)]) -> None:
+    await events.send(Created(id=order.id), attributes={"tenant": "t", "size": 1, "digest": b"x"})
+
+
 destination: Destination[Edited] = posts
+event_bus: Destination[Edited] = shop
+untyped: Bus[dict[str, int]] = Bus[dict[str, int]]("counts", types=None)
 
 # Handlers stay what they are.
 
@@ -261,3 +294,10 @@ async def unmatched(event: Unmatched, delivery: Delivery) -> None:
 
 for event in decode({"Records": []}).events:
     assert_type(event, AwsEvent)
+
+
+def look_at(t: TestApp) -> None:
+    t.send(posts, Created(id=1), Edited(id=2), attributes={"number": 5})
+    t.change(todos, new=Todo(id=1), old=Todo(id=2))
+    t.via("sns", "sqs").upload(photos, "cat.jpg")
+    assert_type(t.published(posts), list[Created | Edited])

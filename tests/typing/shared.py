@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from eventkit import App, Bucket, Queue, Table, Topic
+from eventkit import App, Bucket, Bus, Queue, Table, Topic
 
 
 class Todo(BaseModel):
@@ -50,3 +50,5 @@ orders = Queue[Order]("orders")
 posts = Topic[Created | Edited]("posts")
 edits = Queue[Edited]("edits")
 texts = Queue[str]("texts")
+shop = Bus[Created | Edited]("shop")
+changes = Bus[Edited]("changes")

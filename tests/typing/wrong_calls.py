@@ -3,9 +3,10 @@
 
 from typing import Annotated, Any
 
-from eventkit import App, Delivery, Done, Inserted, Outcome, Queue, Sender, To, decode
+from eventkit import App, Delivery, Destination, Done, Inserted, Outcome, Queue, Sender, To, decode
 from eventkit.events.s3 import object_event
-from .shared import Created, Edited, Order, Todo, edits, orders, photos, posts, todos
+from eventkit.testing import TestApp
+from .shared import Created, Edited, Order, Todo, changes, edits, orders, photos, posts, shop, todos
 
 app = App("app")
 
@@ -20,6 +21,9 @@ todos.updated()  # error
 todos.where()  # error
 
 wide: Queue[Created | Edited] = edits  # error
+shop.of("Edited")  # error
+events: Destination[Created | Edited] = changes  # error
+To[Created](changes)  # error
 outcome: Outcome = True  # error
 
 
@@ -33,6 +37,7 @@ App("app", middleware=[returns_nothing])  # error
 async def send(order: Order, news: Annotated[Sender[Edited], To(edits)]) -> None:
     await news.send(order)  # error
     await news.send(Edited(id=1), group=7)  # error
+    await news.send(Edited(id=1), attributes={"tags": ["a"]})  # error
 
 
 @app.on(todos.inserted())
@@ -49,3 +54,8 @@ Done().reason  # error
 for found in decode({}).events:
     found.key  # error
 send(Order(id=1), 7)  # error
+t = TestApp(app)
+t.send(orders, Edited(id=1))  # error
+t.change(todos, new=Order(id=1))  # error
+t.send(todos, Todo(id=1))  # error
+t.upload(orders, "cat.jpg")  # error

@@ -21,10 +21,12 @@ from .shared import (
     Order,
     SpecialEdited,
     Todo,
+    changes,
     edits,
     orders,
     photos,
     posts,
+    shop,
     texts,
     todos,
 )
@@ -177,6 +179,28 @@ def another_event_with_a_destination() -> None:
         return Edited(id=1)
 
 
+def a_forgotten_event_of_a_bus() -> None:
+    """RouteError: handle takes Created, and its source gives Created | Edited"""
+
+    @app.on(shop)  # error
+    def handle(_event: Created) -> None: ...
+
+
+def the_other_event_of_a_bus() -> None:
+    """RouteError: handle takes Created, and its source gives Edited"""
+
+    @app.on(shop.of(Edited))  # error
+    async def handle(_event: Created) -> None: ...
+
+
+def another_event_for_a_bus() -> None:
+    """RouteError: handle returns Created, and bus 'changes' takes Edited"""
+
+    @app.on(orders, to=changes)  # error
+    async def handle(_order: Order) -> Created:
+        return Created(id=1)
+
+
 def an_unmatched_handler_that_takes_an_event() -> None:
     """RouteError: handle takes ObjectEvent, and its source gives Unmatched"""
 
@@ -193,7 +217,7 @@ def a_call_instead_of_a_decorator() -> None:
 
 
 def a_table_as_destination() -> None:
-    """RouteError: Table('todos') is neither a queue nor a topic"""
+    """RouteError: Table('todos') is no queue, topic or event bus"""
 
     app.on(orders, to=todos)(lambda _order: Edited(id=1))  # error
 

@@ -51,6 +51,23 @@ async def tell(job: Job) -> None: ...
 def welcome(change: Inserted[Job]) -> None: ...
 """
 
+ONCE = """
+from pydantic import BaseModel
+from eventkit import App, Idempotent, Queue
+
+
+class Job(BaseModel):
+    id: int
+
+
+app = App("once")
+
+
+@app.on(Queue[Job]("jobs"), to=Queue[Job]("results"), idempotent=Idempotent(key=lambda job: job.id))
+async def work(job: Job) -> Job:
+    return job
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -70,11 +87,12 @@ Command = Callable[..., Result]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder with a package `blog`, which is current, and forgotten afterwards."""
+    """A folder with a package `blog` of two apps, which is current, and forgotten afterwards."""
     package = tmp_path / "blog"
     package.mkdir()
     (package / "__init__.py").touch()
     (package / "app.py").write_text(BLOG)
+    (package / "once.py").write_text(ONCE)
     known, path = set(sys.modules), list(sys.path)
     with chdir(tmp_path):
         yield tmp_path

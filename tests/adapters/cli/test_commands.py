@@ -224,6 +224,32 @@ def test_an_event_is_read_from_standard_input(command: Command, monkeypatch: pyt
     assert command("invoke", "blog.app:app", "-").code == 0
 
 
+def test_an_idempotent_route_is_invoked_once_for_a_key(command: Command, folder: Path) -> None:
+    twice = [sqs_record({"id": 1}, "jobs"), sqs_record({"id": 1}, "jobs")]
+
+    result = command("invoke", "blog.once:app", written(folder, sqs_event(*twice)), "--json")
+
+    assert result.code == 0
+    assert [record["outcome"] for record in result.json["records"]] == ["done", "done"]
+    assert [one["text"] for one in result.json["published"]] == ['{"id":1}']
+
+
+def test_what_would_be_refused_is_not_shown_as_published(command: Command, folder: Path) -> None:
+    (folder / "large.py").write_text(
+        "from eventkit import App, Queue, Topic\n"
+        "app = App('large')\n"
+        "@app.on(Queue[str]('texts'), to=Topic[str]('news'))\n"
+        "def repeat(text: str) -> str:\n"
+        "    return text * 300_000\n"
+    )
+
+    result = command("invoke", "large:app", written(folder, sqs_event(sqs_record("x", "texts"))))
+
+    assert result.code == 1
+    assert "MessageTooLargeError" in result.out
+    assert "published" not in result.out
+
+
 def test_what_is_no_event_cannot_be_invoked(command: Command, folder: Path) -> None:
     result = command("invoke", "blog.app:app", written(folder, {"hello": "s3cret"}))
 

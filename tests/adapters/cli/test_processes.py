@@ -82,6 +82,27 @@ def test_run_polls_until_a_signal_and_sums_up(environ: dict[str, str], number: s
     assert child.saw('"event": "poller.stopped"')
 
 
+ONCE = ("run", "blog.once:app", "--backend", "memory://?queue=jobs:jobs-dlq", "--wait", "1")
+
+
+def test_run_opens_the_store_that_idempotent_routes_need(environ: dict[str, str]) -> None:
+    with running(environ, *ONCE, "--store", "memory://") as child:
+        assert child.saw("poller.started")
+        code = child.stop(signal.SIGTERM)
+
+    assert code == 0
+    assert child.saw("once has stopped.")
+
+
+def test_run_without_a_store_says_what_idempotent_routes_need(environ: dict[str, str]) -> None:
+    done = subprocess.run([*EVENTKIT, *ONCE], capture_output=True, text=True, env=environ, check=False)
+
+    assert done.returncode == 2
+    assert "work is idempotent, and this runtime was given no store" in done.stderr
+    assert "set EVENTKIT_STORE to dynamodb://TABLE" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_run_shows_its_log_to_people_where_that_is_asked_for(environ: dict[str, str]) -> None:
     queues = "memory://?queue=jobs:jobs-dlq&queue=blog-photos:p-dlq&queue=blog-posts:t-dlq"
     arguments = ("--backend", queues, "--wait", "1", "--log-format", "text")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from eventkit import ConfigurationError
+from eventkit.stores import STORE
 from eventkit_cli.logs import Level, LogFormat
 from eventkit_cli.settings import Choice, RunSettings, as_variables, choices, read_settings, require_known
 from eventkit_poller import Settings
@@ -24,6 +25,7 @@ def test_each_setting_of_the_poller_is_read_from_its_variable() -> None:
     environ = {
         "EVENTKIT_CONCURRENCY": "50",
         "EVENTKIT_WAIT": "5.5",
+        "EVENTKIT_STORE": "redis://cache:6379/0",
         "EVENTKIT_WORKERS": "3",
         "EVENTKIT_HEALTH": "0.0.0.0:8080",
         "EVENTKIT_BACKEND": "sqs://?region=eu-west-1",
@@ -36,7 +38,9 @@ def test_each_setting_of_the_poller_is_read_from_its_variable() -> None:
 
     run, poller = read_settings(environ, {})
 
-    assert run == RunSettings("sqs://?region=eu-west-1", 3, "0.0.0.0:8080", LogFormat.JSON, Level.DEBUG)
+    assert run == RunSettings(
+        "sqs://?region=eu-west-1", "redis://cache:6379/0", 3, "0.0.0.0:8080", LogFormat.JSON, Level.DEBUG
+    )
     assert poller == Settings(concurrency=50, wait=5.5, weights={"jobs": 3.0, "photos": 0.5})
 
 
@@ -47,7 +51,7 @@ def test_an_option_wins_over_its_variable() -> None:
 
 
 def test_what_was_chosen_can_be_handed_on_as_an_environment() -> None:
-    run = RunSettings("memory://", 2, "[::1]:80", LogFormat.TEXT, Level.ERROR)
+    run = RunSettings("memory://", "memory://", 2, "[::1]:80", LogFormat.TEXT, Level.ERROR)
     poller = Settings(concurrency=3, flush=0.25, weights={"jobs": 2.0, "photos": 1.0})
 
     assert read_settings(as_variables(run, poller), {}) == (run, poller)
@@ -111,6 +115,12 @@ def test_an_unknown_variable_is_refused_with_the_nearest_that_is_known(variable:
         require_known({variable: "1", "PATH": "/bin"})
 
     assert str(raised.value).startswith(sentence)
+
+
+def test_the_store_of_a_poller_is_chosen_as_in_lambda() -> None:
+    run, _ = read_settings({STORE: "memory://"}, {})
+
+    assert run.store == "memory://"
 
 
 def test_what_belongs_to_a_family_is_known_as_is_what_others_read() -> None:

@@ -13,12 +13,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from eventkit import App, Delivery, Queue
 from eventkit.backends.memory import MemoryBackend
 from eventkit.publish import Outgoing
-from eventkit.testing import TestApp, sqs_record
+from eventkit.testing import sqs_record
 from eventkit_cli.logs import json_line
 from eventkit_poller import Poller, Settings
 from eventkit_telemetry.logs import Correlation, logging_middleware
 from eventkit_telemetry.tracing import tracing_middleware
 from tests.adapters.poller.harness import LoopClock, running, until
+from tests.core.at_once import AtOnce
 
 jobs = Queue[str]("jobs")
 
@@ -62,7 +63,7 @@ async def test_a_record_that_is_written_in_a_delivery_names_it(log: logging.Logg
         log.info("paid")
 
     record = sqs_record("one", "jobs", attempt=2)
-    async with TestApp(app) as t:
+    async with AtOnce(app) as t:
         await t.send(record)
         log.info("idle")
 
@@ -107,7 +108,7 @@ async def test_with_tracing_a_delivery_has_both(log: logging.Logger, lines: Line
     async def work(_: str) -> None:
         log.info("paid")
 
-    async with TestApp(app) as t:
+    async with AtOnce(app) as t:
         await t.send(sqs_record("one", "jobs"))
 
     assert lines.facts("paid").keys() == {"handler", "id", "attempt", "trace_id", "span_id"}
@@ -120,7 +121,7 @@ async def test_what_a_record_says_itself_is_left_as_it_is(log: logging.Logger, l
     async def work(_: str) -> None:
         log.info("paid", extra={"id": 7})
 
-    async with TestApp(app) as t:
+    async with AtOnce(app) as t:
         await t.send(sqs_record("one", "jobs"))
 
     assert lines.facts("paid")["id"] == 7
@@ -134,7 +135,7 @@ async def test_the_names_are_those_of_eventkits_own_log(lines: Lines) -> None:
         raise ValueError
 
     record = sqs_record("one", "jobs")
-    async with TestApp(app) as t:
+    async with AtOnce(app) as t:
         await t.send(record)
 
     facts = lines.facts("delivery.retry")

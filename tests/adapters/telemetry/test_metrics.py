@@ -14,10 +14,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from eventkit import App, ConfigurationError, Queue, Reject, Retry
 from eventkit.batch import HELD
-from eventkit.outcomes import DONE, Outcome
-from eventkit.testing import TestApp, sqs_record
+from eventkit.outcomes import DONE, Deferred, Outcome
+from eventkit.testing import sqs_record
 from eventkit_poller.observing import Extended, Failed, Lost, Observation, QueueState, Received, Settled, State
 from eventkit_telemetry.metrics import PollerMetrics, page
+from tests.core.at_once import AtOnce
 
 RECORD = {"messageId": "0b9c", "body": "payload"}
 ROOT = Path(__file__).parents[3]
@@ -58,7 +59,7 @@ async def test_deliveries_are_counted_and_timed_by_handler(watched: Watched) -> 
         if text != "good":
             raise (Reject("bad") if text == "bad" else ValueError(text))
 
-    async with TestApp(app) as t:
+    async with AtOnce(app) as t:
         for text in ("good", "good", "bad", "late"):
             await t.send(sqs_record(text, "jobs"))
 
@@ -76,7 +77,7 @@ async def test_a_delivery_that_is_cut_off_is_left_out(watched: Watched) -> None:
     async def work(_: str) -> None:
         await asyncio.sleep(3600)
 
-    async with TestApp(app) as t:
+    async with AtOnce(app) as t:
         task = asyncio.ensure_future(t.send(sqs_record("one", "jobs")))
         await asyncio.sleep(1)
         task.cancel()
@@ -103,7 +104,14 @@ def test_a_long_poll_of_an_empty_queue_has_a_bucket_of_its_own(watched: Watched)
 
 
 @pytest.mark.parametrize(
-    ("outcome", "name"), [(DONE, "done"), (Retry(5), "retry"), (Reject("a reason"), "reject"), (HELD, "released")]
+    ("outcome", "name"),
+    [
+        (DONE, "done"),
+        (Retry(5), "retry"),
+        (Retry(5, error=Deferred()), "deferred"),
+        (Reject("a reason"), "reject"),
+        (HELD, "released"),
+    ],
 )
 def test_settled_records_are_counted_by_outcome(watched: Watched, outcome: Outcome, name: str) -> None:
     watched.observe(Settled("jobs", RECORD, outcome, 0.5))

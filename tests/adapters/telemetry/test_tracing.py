@@ -19,13 +19,14 @@ from eventkit import App, BackendError, Bucket, Queue, Reject, Retry, Sender, To
 from eventkit.backends.memory import MemoryBackend
 from eventkit.delivery import Delivery
 from eventkit.middleware import CallNext
-from eventkit.outcomes import Outcome
+from eventkit.outcomes import Deferred, Outcome
 from eventkit.publish import Outgoing
-from eventkit.testing import TestApp, s3_event, s3_record, sns_envelope, sqs_event, sqs_record
+from eventkit.testing import s3_event, s3_record, sns_envelope, sqs_event, sqs_record
 from eventkit_lambda import LambdaHandler
 from eventkit_poller import Poller, Settings
 from eventkit_telemetry.tracing import traced, tracing_middleware
 from tests.adapters.poller.harness import LoopClock, running, until
+from tests.core.at_once import AtOnce
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PARENT = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
@@ -91,7 +92,7 @@ async def published(memory: MemoryBackend, queue: str = "jobs") -> list[dict[str
 
 
 async def test_a_delivery_is_a_span_named_by_the_conventions(exported: Exported) -> None:
-    async with TestApp(app_of(exported)) as t:
+    async with AtOnce(app_of(exported)) as t:
         await t.send(sqs_record("payload", "jobs", attempt=3))
 
     (span,) = exported.spans
@@ -119,7 +120,7 @@ async def test_a_delivery_is_a_span_named_by_the_conventions(exported: Exported)
 async def test_a_failed_delivery_is_an_error_with_its_type_and_no_text(
     exported: Exported, error: Exception, outcome: str, kind: str
 ) -> None:
-    async with TestApp(app_of(exported, error)) as t:
+    async with AtOnce(app_of(exported, error)) as t:
         await t.send(sqs_record("payload", "jobs"))
 
     (span,) = exported.spans
@@ -130,18 +131,20 @@ async def test_a_failed_delivery_is_an_error_with_its_type_and_no_text(
     assert "payload" not in span.to_json()
 
 
-async def test_a_retry_that_was_asked_for_is_no_error(exported: Exported) -> None:
-    async with TestApp(app_of(exported, Retry(after=5))) as t:
+@pytest.mark.parametrize(("cause", "outcome"), [(None, "retry"), (Deferred(), "deferred")])
+async def test_a_retry_that_was_asked_for_is_no_error(exported: Exported, cause: Deferred | None, outcome: str) -> None:
+    async with AtOnce(app_of(exported, Retry(after=5, error=cause))) as t:
         await t.send(sqs_record("one", "jobs"))
 
     (span,) = exported.spans
-    assert (span.attributes or {})["eventkit.outcome"] == "retry"
+    assert (span.attributes or {})["eventkit.outcome"] == outcome
+    assert "error.type" not in (span.attributes or {})
     assert span.status.status_code is StatusCode.UNSET
 
 
 async def test_a_delivery_that_is_cut_off_is_an_error_without_an_outcome(exported: Exported) -> None:
     with pytest.raises(KeyboardInterrupt):
-        async with TestApp(app_of(exported, KeyboardInterrupt())) as t:
+        async with AtOnce(app_of(exported, KeyboardInterrupt())) as t:
             await t.send(sqs_record("one", "jobs"))
 
     (span,) = exported.spans
@@ -150,7 +153,7 @@ async def test_a_delivery_that_is_cut_off_is_an_error_without_an_outcome(exporte
 
 
 async def test_a_delivery_links_to_its_sender(exported: Exported) -> None:
-    async with TestApp(app_of(exported)) as t:
+    async with AtOnce(app_of(exported)) as t:
         await t.send(sqs_record("one", "jobs", attributes={**PARENT, "tracestate": "vendor=7"}))
 
     (span,) = exported.spans
@@ -160,7 +163,7 @@ async def test_a_delivery_links_to_its_sender(exported: Exported) -> None:
 
 
 async def test_a_delivery_is_the_senders_child_where_that_is_asked_for(exported: Exported) -> None:
-    async with TestApp(app_of(exported, parent=True)) as t:
+    async with AtOnce(app_of(exported, parent=True)) as t:
         await t.send(sqs_record("one", "jobs", attributes=PARENT))
 
     (span,) = exported.spans
@@ -170,7 +173,7 @@ async def test_a_delivery_is_the_senders_child_where_that_is_asked_for(exported:
 
 @pytest.mark.parametrize("parent", [False, True])
 async def test_without_a_sender_a_delivery_belongs_to_the_span_around_it(exported: Exported, *, parent: bool) -> None:
-    async with TestApp(app_of(exported, parent=parent)) as t:
+    async with AtOnce(app_of(exported, parent=parent)) as t:
         with exported.provider.get_tracer("test").start_as_current_span("invocation") as invocation:
             await t.send(sqs_record("one", "jobs"))
 
@@ -181,7 +184,7 @@ async def test_without_a_sender_a_delivery_belongs_to_the_span_around_it(exporte
 
 @pytest.mark.parametrize("traceparent", ["", "no trace", f"00-{'0' * 32}-{SPAN}-01", b"\xff", "0" * 10_000])
 async def test_what_is_no_context_is_no_link_and_no_reject(exported: Exported, traceparent: str | bytes) -> None:
-    async with TestApp(app_of(exported)) as t:
+    async with AtOnce(app_of(exported)) as t:
         await t.send(sqs_record("one", "jobs", attributes={"traceparent": traceparent}))
 
     (span,) = exported.spans
@@ -192,7 +195,7 @@ async def test_what_is_no_context_is_no_link_and_no_reject(exported: Exported, t
 async def test_attributes_that_cannot_be_read_do_not_change_the_outcome(exported: Exported) -> None:
     broken = {"size": {"dataType": "Number", "stringValue": "many"}}
 
-    async with TestApp(app_of(exported)) as t:
+    async with AtOnce(app_of(exported)) as t:
         await t.send({**sqs_record("one", "jobs"), "messageAttributes": broken})
 
     (span,) = exported.spans
@@ -204,7 +207,7 @@ async def test_a_published_message_carries_its_context_through_a_topic_to_a_queu
     app = App("test", middleware=[tracing_middleware(exported.provider)])
     app.on(news, name="read")(_ignore)
 
-    async with TestApp(app) as t:
+    async with AtOnce(app) as t:
         await t.send(sqs_record(sns_envelope("one", "news", attributes=PARENT), "test-news"))
 
     span = exported.span("process test-news")
@@ -219,7 +222,7 @@ async def test_what_came_from_no_queue_is_named_by_its_resource(exported: Export
     app = App("test", middleware=[tracing_middleware(exported.provider)])
     app.on(Bucket("photos").created(), name="photo")(_ignore)
 
-    async with TestApp(app) as t:
+    async with AtOnce(app) as t:
         await t.send(s3_event(s3_record("ObjectCreated:Put", "photos", "cat.jpg")))
 
     (span,) = exported.spans
@@ -230,7 +233,7 @@ async def test_what_came_from_no_queue_is_named_by_its_resource(exported: Export
 async def test_the_x_ray_header_is_kept(exported: Exported) -> None:
     record: dict[str, object] = {**sqs_record("one", "jobs"), "attributes": {"AWSTraceHeader": "Root=1-2-3"}}
 
-    async with TestApp(app_of(exported)) as t:
+    async with AtOnce(app_of(exported)) as t:
         await t.send(record)
 
     (span,) = exported.spans
@@ -268,6 +271,28 @@ async def test_publishing_to_a_topic_names_sns(exported: Exported, memory: Memor
     assert "messaging.batch.message_count" not in (span.attributes or {})
 
 
+async def test_the_span_that_sends_goes_before_the_trace_that_is_passed_on(
+    exported: Exported, memory: MemoryBackend
+) -> None:
+    passed_on = {"eventkit.hops": "1", **PARENT}
+
+    await traced(memory, exported.provider).publish("queue", "jobs", [Outgoing("one", carried=passed_on)])
+
+    (attributes,) = await published(memory, "jobs")
+    sent = identity(exported.span("send jobs").context)
+    assert tuple(str(attributes["traceparent"]).split("-")[1:3]) == sent
+    assert attributes["eventkit.hops"] == "1"
+
+
+async def test_publishing_to_an_event_bus_names_eventbridge(exported: Exported, memory: MemoryBackend) -> None:
+    memory.add_rule("orders", "jobs")
+    attributes = {"source": "shop", "detail-type": "Placed"}
+
+    await traced(memory, exported.provider).publish("bus", "orders", [Outgoing("{}", attributes=attributes)])
+
+    assert (exported.span("send orders").attributes or {})["messaging.system"] == "aws.events"
+
+
 @pytest.mark.parametrize(("taken", "carried"), [(8, 2), (9, 1), (10, 0)])
 async def test_no_message_gets_more_than_ten_attributes(
     exported: Exported, memory: MemoryBackend, taken: int, carried: int
@@ -275,7 +300,7 @@ async def test_no_message_gets_more_than_ten_attributes(
     own = {f"own{number}": "x" for number in range(taken)}
     state = {"traceparent": f"00-{TRACE}-{SPAN}-01", "tracestate": "vendor=7"}
 
-    async with TestApp(_forwarding(exported, memory, own)) as t:
+    async with AtOnce(_forwarding(exported, memory, own)) as t:
         await t.send(sqs_record("one", "jobs", attributes=state))
 
     (attributes,) = await published(memory, "results")
@@ -382,7 +407,7 @@ async def test_every_attribute_is_documented(exported: Exported, memory: MemoryB
     text = (Path(__file__).parents[3] / "docs" / "observability.md").read_text("utf-8")
     record: dict[str, object] = {**sqs_record("one", "jobs"), "attributes": {"AWSTraceHeader": "Root=1-2-3"}}
 
-    async with TestApp(app_of(exported, ValueError())) as t:
+    async with AtOnce(app_of(exported, ValueError())) as t:
         await t.send(record)
     await traced(memory, exported.provider).publish("queue", "jobs", [Outgoing("one"), Outgoing("two")])
 
@@ -416,7 +441,7 @@ async def test_an_outcome_that_another_middleware_makes_is_the_one_that_is_recor
     app = App("test", middleware=[tracing_middleware(exported.provider), refuse])
     app.on(jobs)(_ignore)
 
-    async with TestApp(app) as t:
+    async with AtOnce(app) as t:
         await t.send(sqs_record("one", "jobs"))
 
     assert (exported.span("process jobs").attributes or {})["eventkit.outcome"] == "reject"
