@@ -45,7 +45,7 @@ def test_the_installed_version_is_the_one_of_the_project() -> None:
     assert distribution("eventkit-aws").version == PYPROJECT["project"]["version"]
 
 
-@pytest.mark.parametrize("group", ["console_scripts", "eventkit.backends"])
+@pytest.mark.parametrize("group", ["console_scripts", "eventkit.backends", "eventkit.stores"])
 def test_every_entry_point_leads_to_something_callable(group: str) -> None:
     project = PYPROJECT["project"]
     declared: dict[str, str] = project["scripts"] if group == "console_scripts" else project["entry-points"][group]

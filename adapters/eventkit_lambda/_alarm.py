@@ -28,7 +28,8 @@ AGAIN = 0.1
 class Alarm:
     """Limits on what is running, one inside the other. It uses SIGALRM; handlers must not."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
         self._limits: list[float] = []
         self._rings: float | None = None
 
@@ -43,7 +44,7 @@ class Alarm:
         A timer that rings earlier is left as it is and set again when it does: setting it takes a system call, and
         most invocations end long before their deadline.
         """
-        limit = monotonic() + seconds
+        limit = self._clock() + seconds
         if self._rings is None or limit < self._rings:
             self._set(limit)
         self._limits.append(limit)  # last, so that an outer limit that rings in here leaves nothing behind
@@ -63,7 +64,7 @@ class Alarm:
         try:
             return function()
         except Interrupted as cut:
-            if outer is not None and outer <= monotonic():
+            if outer is not None and outer <= self._clock():
                 raise
             raise TimeoutError(f"the handler took more than {timeout} s") from cut
         finally:
@@ -79,7 +80,7 @@ class Alarm:
         former = getattr(signal.signal(signal.SIGALRM, self._ring), "__self__", None)
         if isinstance(former, Alarm) and former is not self:
             former.lost()
-        seconds = max(SHORTEST, limit - monotonic())
+        seconds = max(SHORTEST, limit - self._clock())
         self._rings = limit
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
@@ -88,12 +89,12 @@ class Alarm:
         if not self._limits:
             return
         limit = min(self._limits)
-        if limit > monotonic():
+        if limit > self._clock():
             self._set(limit)
         elif frame is not None and not _may_interrupt(frame):
-            self._set(monotonic() + SHORTEST)
+            self._set(self._clock() + SHORTEST)
         else:
-            self._set(monotonic() + AGAIN)
+            self._set(self._clock() + AGAIN)
             raise Interrupted("the time for this work is over")
 
 

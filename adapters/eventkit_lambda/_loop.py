@@ -3,13 +3,13 @@
 asyncio is imported with it: that costs 40 ms of a cold start, and an app of plain functions never needs it.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from eventkit.errors import InjectionError
 
 if TYPE_CHECKING:
-    from asyncio import Runner
+    from asyncio import AbstractEventLoop, Runner
 
 __all__ = ["KeptLoop", "run_at_once"]
 
@@ -19,7 +19,9 @@ T = TypeVar("T")
 class KeptLoop:
     """One event loop for all invocations, so that clients and connections outlive each of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, make: "Callable[[], AbstractEventLoop] | None" = None) -> None:
+        """`make` makes it; asyncio's own unless given."""
+        self._make = make
         self._runner: Runner | None = None
 
     @property
@@ -32,7 +34,7 @@ class KeptLoop:
         if self._runner is None:
             import asyncio
 
-            self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+            self._runner = asyncio.Runner(loop_factory=self._make or asyncio.new_event_loop)
         loop = self._runner.get_loop()
         task = loop.create_task(work)
         try:

@@ -2,11 +2,9 @@
 
 import logging
 import os
-import random
 import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from time import monotonic
 from typing import Protocol
 
 from eventkit import App, Names
@@ -15,12 +13,13 @@ from eventkit.backends import Raw
 from eventkit.batch import handle_batch_inline, later
 from eventkit.decode import Ordering, ordering_of, records_of
 from eventkit.delivery import Deadline
-from eventkit.dispatch import Wiring, open_dispatcher, opening_waits
+from eventkit.dispatch import Dispatcher, Wiring, open_dispatcher, opening_waits
 from eventkit.errors import EventkitError
 from eventkit.events._base import text_or_none
 from eventkit.execution import Environment
 from eventkit.outcomes import DONE, Interrupted, Outcome, Reject, Retry
-from eventkit_lambda._alarm import Alarm
+from eventkit.stores import STORE, IdempotencyStore, open_store
+from eventkit_lambda._host import Host
 from eventkit_lambda._loop import KeptLoop, run_at_once
 from eventkit_lambda._queues import LazyBackend, Queues
 from eventkit_lambda._response import Response, all_done, respond
@@ -52,26 +51,37 @@ class LambdaHandler:
     """
 
     def __init__(
-        self, app: App, *, names: Names | None = None, backend: Queues | str = AWS, margin: float = MARGIN
+        self,
+        app: App,
+        *,
+        names: Names | None = None,
+        backend: Queues | str = AWS,
+        store: IdempotencyStore | str | None = None,
+        margin: float = MARGIN,
+        host: Host | None = None,
     ) -> None:
         """Open the app.
 
         `names` come from the environment unless given. `backend` delays retries, keeps rejected messages and sends
-        what handlers publish: an object, or the URL of one that is opened when first needed. `margin` is in
-        seconds. Raises what the lifespan raises, so that Lambda reports an initialisation error.
+        what handlers publish: an object, or the URL of one that is opened when first needed. `store` remembers what
+        was done, which idempotent routes need: an object or a URL such as `dynamodb+boto3://TABLE`, by default what
+        the environment says in `EVENTKIT_STORE`. `margin` is in seconds. `host` is what the function runs on, in
+        tests that have a clock of their own. Raises what the lifespan raises, so that Lambda reports an
+        initialisation error.
         """
         self._margin = margin
         self._stack = AsyncExitStack()
-        self._alarm = Alarm()
-        self._loop = KeptLoop()
+        self._host = host or Host()
+        self._alarm = self._host.alarm()
+        self._loop = KeptLoop(self._host.loop)
         self._busy = self._terminated = self._closed = False
         self._queues = LazyBackend(backend, self._stack) if isinstance(backend, str) else backend
         self._names = names or Names.from_environ(app.name, os.environ)
-        wiring = Wiring(self._names, self._queues)
-        environment = Environment(self._alarm, random.random)
-        opening = self._stack.enter_async_context(open_dispatcher(app, environment, wiring))
+        chosen = (os.environ.get(STORE) or None) if store is None else store
+        waits = isinstance(chosen, str) or opening_waits(app, Wiring(self._names, self._queues))
+        opening = self._opened(app, chosen)
         try:
-            self._dispatcher = self._loop.run(opening) if opening_waits(app, wiring) else run_at_once(opening)
+            self._dispatcher = self._loop.run(opening) if waits else run_at_once(opening)
         except BaseException:
             self._loop.close()
             raise
@@ -87,7 +97,7 @@ class LambdaHandler:
         """
         records = records_of(event)
         ordering = ordering_of(records)
-        end = None if context is None else monotonic() + context.get_remaining_time_in_millis() / 1000
+        end = None if context is None else self._host.clock() + context.get_remaining_time_in_millis() / 1000
         self._busy = True
         try:
             outcomes = self._outcomes(records, ordering, end)
@@ -110,13 +120,20 @@ class LambdaHandler:
         finally:
             self._loop.close()
 
+    async def _opened(self, app: App, store: IdempotencyStore | str | None) -> Dispatcher:
+        if isinstance(store, str):
+            store = await self._stack.enter_async_context(open_store(store))
+        wiring = Wiring(self._names, self._queues, store)
+        environment = Environment(self._alarm, self._host.random)
+        return await self._stack.enter_async_context(open_dispatcher(app, environment, wiring))
+
     def _outcomes(self, records: Sequence[Raw], ordering: Ordering, end: float | None) -> list[Outcome]:
         if end is None:
             return self._handled(records, ordering, None)
-        deadline = Deadline(end - self._margin, monotonic)
+        deadline = Deadline(end - self._margin, self._host.clock)
         grace = 0 if self._dispatcher.inline else self._margin / 2  # the loop cancels first, if it can
         try:
-            self._alarm.arm(end - self._margin + grace - monotonic())
+            self._alarm.arm(end - self._margin + grace - self._host.clock())
             try:
                 return self._handled(records, ordering, deadline)
             finally:
@@ -151,7 +168,7 @@ class LambdaHandler:
             self._loop.run(self._settled(records, outcomes))
             return
         try:
-            self._alarm.arm(end - self._margin / 4 - monotonic())
+            self._alarm.arm(end - self._margin / 4 - self._host.clock())
             try:
                 self._loop.run(self._settled(records, outcomes))
             finally:
@@ -199,7 +216,7 @@ class LambdaHandler:
             log.error(  # noqa: TRY400 - a trace could repeat a payload
                 "reject.not_kept", extra={"id": record.get("messageId"), "error": str(error)}
             )
-            return later(record, reject, random.random)
+            return later(record, reject, self._host.random)
         return DONE
 
     def _terminate(self, _signal: int, _frame: object) -> None:

@@ -8,6 +8,7 @@ from math import inf
 
 from eventkit.errors import ConfigurationError
 from eventkit.outcomes import MAX_VISIBILITY
+from eventkit_poller.threads import Calling, Threads
 
 __all__ = ["LONGEST", "MAX_BATCH", "Settings", "Share", "Timing"]
 
@@ -105,7 +106,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Time and chance: `clock` gives seconds that never jump, `random` draws evenly from 0 to 1."""
+    """Time and chance: `clock` gives seconds that never jump, `random` draws evenly from 0 to 1.
+
+    `threads` makes what plain functions run on; a test whose time is not real has its own.
+    """
 
     clock: Callable[[], float] = time.monotonic
     random: Callable[[], float] = random.random
+    threads: Callable[[], Calling] = Threads

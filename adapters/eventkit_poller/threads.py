@@ -8,11 +8,21 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
-__all__ = ["Threads"]
+from eventkit.execution import Blocking
+
+__all__ = ["Calling", "Threads"]
 
 T = TypeVar("T")
+
+
+class Calling(Blocking, Protocol):
+    """Calls plain functions until it is closed."""
+
+    def close(self) -> None:
+        """Let the threads end: the idle ones now, the others when their functions return."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +75,6 @@ class Threads:
         return cast("T", call.value)
 
     def close(self) -> None:
-        """Let the threads end: the idle ones now, the others when their functions return."""
         for _ in range(self._size):
             self._calls.put(None)
 

@@ -84,7 +84,7 @@ class _Watch:
     def _bark(self, seconds: float) -> None:
         if not self._told:
             self._told = True
-            frame = sys._current_frames().get(self._watched)  # noqa: SLF001 - documented, "for specialized purposes"
+            frame = sys._current_frames().get(self._watched)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - documented, "for specialized purposes"
             stack = "".join(traceback.format_stack(frame)[-LOOKS:])
             log.error("loop.blocked", extra={"seconds": round(seconds, 1), "stack": stack})
         if self._can_interrupt and not self._stopped.is_set():

@@ -12,6 +12,7 @@ import sys
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from types import ModuleType
 
 from tests.docs.pages import ROOT, Block, blocks_of
 
@@ -23,7 +24,9 @@ def main(page: Path) -> None:
     sys.dont_write_bytecode = True
     os.environ.pop("PYTHONPATH", None)  # it led to this module, and readers have no need of it
     sys.path[:] = [str(Path.cwd()), *(entry for entry in sys.path if Path(entry) not in {ROOT, Path.cwd()})]
-    namespace: dict[str, object] = {"__name__": "__page__"}
+    page_module = ModuleType("__page__")
+    sys.modules[page_module.__name__] = page_module  # models look for the module that they are defined in
+    namespace = vars(page_module)
     printed = ""
     for block in blocks_of(page):
         sys.stderr.write(f"running {block.place}\n")

@@ -1,17 +1,23 @@
 """What is put into a queue, and what its handlers do with it: data, the same for every runtime.
 
+The scenarios that `eventkit.testing.parity` makes of any app come besides; these are of one app that is made for them.
+
 A message says itself what its handler does, attempt by attempt; the last step is repeated. The steps are `done`,
-`retry` and `retry 7`, `error`, `exit`, `reject`, and `hang`, which lasts until it is cut off.
+`retry` and `retry 7`, `error`, `exit` and `reject`.
 """
 
 from dataclasses import dataclass
 from json import dumps
+from math import inf
 
 from pydantic import BaseModel
 
-from eventkit.testing import s3_event, s3_record, sns_envelope
+from eventkit import Queue
+from eventkit.testing import Queues, s3_event, s3_record, sns_envelope
+from eventkit.testing.entrance import Entrance
+from eventkit.testing.parity import Fault, Scenario
 
-__all__ = ["SCENARIOS", "Job", "Scenario", "Sent", "Stranger", "sent"]
+__all__ = ["PLAYS", "Job", "Play", "Sent", "Stranger", "sent"]
 
 
 class Job(BaseModel):
@@ -39,8 +45,8 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Scenario:
-    """What happens. `jitter` says that delays up to a second are a matter of chance."""
+class Play:
+    """What happens."""
 
     name: str
     messages: tuple[Sent, ...]
@@ -54,15 +60,22 @@ class Scenario:
     narrow: bool = False
     """Whether the handler takes jobs alone, so that nobody takes strangers."""
     fallback: bool = False
-    jitter: bool = False
+    idempotent: bool = False
+    faults: tuple[Fault, ...] = ()
 
     @property
     def queue(self) -> str:
         return "jobs.fifo" if self.fifo else "jobs"
 
     @property
-    def grave(self) -> str:
-        return "dead.fifo" if self.fifo else "dead"
+    def scenario(self) -> Scenario:
+        """The same for the suite. After 99.7 s nothing is about to happen."""
+        queues = Queues(visibility=30, max_receives=self.max_receives, dead_letters=self.dead_letter)
+        return Scenario(self.name, self.arrange, self.faults, queues, lasts=99.7)
+
+    def arrange(self, t: Entrance) -> None:
+        for one in self.messages:
+            t.put(Queue[str](self.queue), one.text, group=one.group)
 
 
 def sent(identity: str, steps: str = "done", group: str | None = None, audit: str = "done") -> Sent:
@@ -86,70 +99,74 @@ def group(name: str, *steps: str) -> tuple[Sent, ...]:
 
 POISON = (Sent("{"), Sent('{"id": 5, "steps": "x"}'), Sent("null"), Sent('"CANARY"'), sent("good"))
 
-SCENARIOS = (
-    Scenario("success", (sent("a"), sent("b"))),
-    Scenario("more than a batch", tuple(sent(f"n{number:02}") for number in range(23))),
-    Scenario("retry with a delay", (sent("a", "retry 7,retry 0,retry 40,done"), sent("b"))),
-    Scenario("retry that leaves the delay to the route", (sent("a", "retry,retry,done"),)),
-    Scenario("retry by exception with backoff", (sent("a", "error,error,error,error,done"), sent("b"))),
-    Scenario("retry beyond a visibility timeout", (sent("a", "retry 75,done"),)),
-    Scenario("retry until the queue has enough", (sent("a", "error"), sent("b", "error,done")), max_receives=3),
-    Scenario("reject", (sent("a", "reject"), sent("b"), sent("c", "retry 3,reject"))),
-    Scenario("reject without a dead-letter queue", (sent("a", "reject,done"),), dead_letter=False, jitter=True),
-    Scenario("poison", POISON),
-    Scenario("poison without a dead-letter queue", POISON, dead_letter=False),
-    Scenario("poison in a group", (*group("g", "done"), Sent("{", "g"), *group("h", "done")), fifo=True),
-    Scenario("unmatched message", (stranger("x"), sent("a")), narrow=True),
-    Scenario("unmatched notification", (photos("elsewhere/done/a.jpg"), sent("a"))),
-    Scenario("unmatched object beside a matched one", (photos("elsewhere/done/a.jpg", "uploads/retry 5,done/b"),)),
-    Scenario(
+HANG = Fault(2, (inf,))
+"""The second message's first call lasts until it is cut off."""
+
+PLAYS = (
+    Play("success", (sent("a"), sent("b"))),
+    Play("more than a batch", tuple(sent(f"n{number:02}") for number in range(23))),
+    Play("retry with a delay", (sent("a", "retry 7,retry 0,retry 40,done"), sent("b"))),
+    Play("retry that leaves the delay to the route", (sent("a", "retry,retry,done"),)),
+    Play("retry by exception with backoff", (sent("a", "error,error,error,error,done"), sent("b"))),
+    Play("retry beyond a visibility timeout", (sent("a", "retry 75,done"),)),
+    Play("retry until the queue has enough", (sent("a", "error"), sent("b", "error,done")), max_receives=3),
+    Play("reject", (sent("a", "reject"), sent("b"), sent("c", "retry 3,reject"))),
+    Play("reject without a dead-letter queue", (sent("a", "reject,done"),), dead_letter=False),
+    Play("poison", POISON),
+    Play("poison without a dead-letter queue", POISON, dead_letter=False),
+    Play("poison in a group", (*group("g", "done"), Sent("{", "g"), *group("h", "done")), fifo=True),
+    Play("unmatched message", (stranger("x"), sent("a")), narrow=True),
+    Play("unmatched notification", (photos("elsewhere/done/a.jpg"), sent("a"))),
+    Play("unmatched object beside a matched one", (photos("elsewhere/done/a.jpg", "uploads/retry 5,done/b"),)),
+    Play(
         "unmatched message with a handler for it",
         (stranger("x"), stranger("y", "retry 4,done"), stranger("z", "reject"), sent("a")),
         narrow=True,
         fallback=True,
     ),
-    Scenario("unmatched notification with a handler for it", (photos("elsewhere/reject/a.jpg"),), fallback=True),
-    Scenario("two objects in one message, one failing", (photos("uploads/done/a", "uploads/retry 9,error,done/b"),)),
-    Scenario("two objects in one message, one rejected", (photos("uploads/reject/a", "uploads/done/b"),)),
-    Scenario("two objects, one rejected and one to retry", (photos("uploads/reject/a", "uploads/retry 2,done/b"),)),
-    Scenario("several routes", (sent("a"),), audited=True),
-    Scenario(
-        "several routes, one failing", (sent("a", audit="retry 6,error,done"), sent("b", "error,done")), audited=True
-    ),
-    Scenario("several routes, one rejecting", (sent("a", "done", audit="reject"),), audited=True),
-    Scenario("several routes, both failing", (sent("a", "retry 3,done", audit="retry 8,done"),), audited=True),
-    Scenario("what a handler returns", (sent("a"), sent("b", "retry 3,done")), publishes=True),
-    Scenario("timeout", (sent("a", "hang,done"), sent("b")), timeout=0.01),
-    Scenario("timeout in a group", group("g", "hang,done", "done"), fifo=True, timeout=0.01),
-    Scenario("groups", (*group("g", "done", "done"), *group("h", "done", "done")), fifo=True),
-    Scenario(
+    Play("unmatched notification with a handler for it", (photos("elsewhere/reject/a.jpg"),), fallback=True),
+    Play("two objects in one message, one failing", (photos("uploads/done/a", "uploads/retry 9,error,done/b"),)),
+    Play("two objects in one message, one rejected", (photos("uploads/reject/a", "uploads/done/b"),)),
+    Play("two objects, one rejected and one to retry", (photos("uploads/reject/a", "uploads/retry 2,done/b"),)),
+    Play("several routes", (sent("a"),), audited=True),
+    Play("several routes, one failing", (sent("a", audit="retry 6,error,done"), sent("b", "error,done")), audited=True),
+    Play("several routes, one rejecting", (sent("a", "done", audit="reject"),), audited=True),
+    Play("several routes, both failing", (sent("a", "retry 3,done", audit="retry 8,done"),), audited=True),
+    Play("what a handler returns", (sent("a"), sent("b", "retry 3,done")), publishes=True),
+    Play("timeout", (sent("b"), sent("a")), timeout=10, faults=(HANG,)),
+    Play("timeout in a group", group("g", "done", "done", "done"), fifo=True, timeout=10, faults=(HANG,)),
+    Play("groups", (*group("g", "done", "done"), *group("h", "done", "done")), fifo=True),
+    Play(
         "groups with a failure in the middle",
         (*group("g", "done", "retry 11,error,done", "done", "done"), *group("h", "done", "done")),
         fifo=True,
     ),
-    Scenario(
+    Play(
         "groups with failures in each, side by side",
         (*group("g", "retry 11,done", "retry 4,done"), *group("h", "done", "retry 3,done", "done")),
         fifo=True,
         concurrency=30,
     ),
-    Scenario("reject in the middle of a group", group("g", "done", "reject", "done"), fifo=True),
-    Scenario(
+    Play("reject in the middle of a group", group("g", "done", "reject", "done"), fifo=True),
+    Play(
         "reject in the middle of a group without a dead-letter queue",
         group("g", "done", "reject,done", "done"),
         fifo=True,
         dead_letter=False,
-        jitter=True,
     ),
-    Scenario(
-        "a group that is longer than a batch", group("g", *["done"] * 6, "retry 2,done", *["done"] * 8), fifo=True
-    ),
-    Scenario(
+    Play("a group that is longer than a batch", group("g", *["done"] * 6, "retry 2,done", *["done"] * 8), fifo=True),
+    Play(
         "partial batch",
         tuple(
             sent(f"n{number}", step) for number, step in enumerate(["done", "error,done", "reject", "retry 5,done"] * 3)
         ),
     ),
-    Scenario("exit", (sent("a", "exit,done"), sent("b"))),
-    Scenario("side by side", tuple(sent(f"n{n}", "retry 2,done") for n in range(12)), concurrency=3),
+    Play("idempotent duplicates", (sent("a"), sent("b"), sent("a"), sent("a")), idempotent=True),
+    Play(
+        "idempotent duplicates, the first failing",
+        (sent("a", "retry 3,done"), sent("b"), sent("a", "retry 3,done")),
+        idempotent=True,
+    ),
+    Play("exit", (sent("a", "exit,done"), sent("b"))),
+    Play("side by side", tuple(sent(f"n{n}", "retry 2,done") for n in range(12)), concurrency=3),
 )

@@ -1,6 +1,8 @@
-"""One app behaves the same in Lambda, in the poller and in `TestApp`: calls, delays, dead letters and what is left."""
+"""One app behaves the same in Lambda and in the poller: calls, delays, dead letters, messages, and what is left."""
 
+import re
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 import pytest
@@ -9,75 +11,94 @@ from hypothesis import strategies as st
 
 from eventkit import Reject
 from eventkit.backends import Backend, Raw, Unsettled
-from tests.parity.apps import FLAVOURS
-from tests.parity.runtimes import Alter, Changed, Seen, in_lambda, in_poller, in_test_app
-from tests.parity.scenarios import SCENARIOS, Scenario, sent
+from eventkit.outgoing import Outgoing
+from eventkit.testing.parity import Seen, assert_parity, play
+from eventkit.testing.runtimes import RUNTIMES, Open, Runtime, Stage, open_runtime
+from tests.parity.apps import FLAVOURS, app_of
+from tests.parity.scenarios import PLAYS, Play, sent
 
-OF_ITS_OWN = {
-    "timeout": "a plain function that is called at once cannot be cut off",
-    "timeout in a group": "likewise",
-    "reject in the middle of a group without a dead-letter queue": "it takes it that there is a dead-letter queue",
-}
-"""Scenarios in which `TestApp` is not like the runtimes, and why. Between the runtimes there is none."""
+NAMED = {one.name: one for one in PLAYS}
 
-NAMED = {scenario.name: scenario for scenario in SCENARIOS}
-
-every_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+every_play = pytest.mark.parametrize("story", PLAYS, ids=lambda story: story.name)
 every_flavour = pytest.mark.parametrize("flavour", FLAVOURS)
 
 
-@every_scenario
+def seen(story: Play, flavour: str, runtime: str | Open) -> Seen:
+    return play(app_of(story, flavour), story.scenario, runtime)
+
+
+def in_both(story: Play, flavour: str) -> tuple[Seen, Seen]:
+    in_lambda, in_poller = (seen(story, flavour, runtime) for runtime in RUNTIMES)
+    return in_lambda, in_poller
+
+
+@every_play
 @every_flavour
-def test_lambda_and_the_poller_do_the_same(scenario: Scenario, flavour: str) -> None:
-    assert in_lambda(scenario, flavour) == in_poller(scenario, flavour)
+def test_lambda_and_the_poller_do_the_same(story: Play, flavour: str) -> None:
+    in_lambda, in_poller = in_both(story, flavour)
+
+    assert in_lambda == in_poller
 
 
-@pytest.mark.parametrize("scenario", [one for one in SCENARIOS if one.name not in OF_ITS_OWN], ids=lambda one: one.name)
-@every_flavour
-def test_the_app_of_a_test_does_what_the_poller_does(scenario: Scenario, flavour: str) -> None:
-    assert in_test_app(scenario, flavour) == in_poller(scenario, flavour)
-
-
-@every_scenario
-def test_handlers_do_the_same_however_they_are_written(scenario: Scenario) -> None:
-    first, *others = [in_poller(scenario, flavour) for flavour in FLAVOURS if flavour != "bare"]
+@every_play
+def test_handlers_do_the_same_however_they_are_written(story: Play) -> None:
+    first, *others = [seen(story, flavour, "poller") for flavour in FLAVOURS]
 
     assert others == [first] * len(others)
 
 
 def test_a_scenario_tells_what_it_is_named_after() -> None:
     """The comparison would hold for runtimes that do nothing, too."""
-    seen = {name: in_poller(scenario, "async") for name, scenario in NAMED.items()}
+    told = {name: seen(story, "async", "poller") for name, story in NAMED.items()}
+    calls = {name: [PARTS.sub(r"\1 \2 \3", call) for call in one.calls] for name, one in told.items()}
 
-    delayed = [(call.value, call.at, call.attempt) for call in seen["retry with a delay"].calls]
-    assert delayed == [("a", 0, 1), ("b", 0, 1), ("a", 7, 2), ("a", 7, 3), ("a", 47, 4)]
-    assert [call.at for call in seen["retry by exception with backoff"].calls if call.value == "a"] == [0, 2, 6, 14, 30]
-    assert len(seen["poison"].dead) == 4
-    assert "CANARY" not in str([note for _, note in seen["poison"].dead])
-    assert len(seen["poison without a dead-letter queue"].left) == 4
-    assert [len(seen[name].dead) for name in ("unmatched message", "unmatched notification")] == [1, 0]
-    assert [call.at for call in seen["two objects in one message, one failing"].calls] == [0, 0, 9, 9, 13, 13]
-    assert [call.value for call in seen["groups with a failure in the middle"].calls if call.group == "g"] == [
+    assert calls["retry with a delay"] == ["0 a 1", "0 b 1", "7 a 2", "7 a 3", "47 a 4"]
+    assert [call[:-2] for call in calls["retry by exception with backoff"] if "a" in call] == [
+        *("0 a", "2 a", "6 a", "14 a", "30 a")
+    ]
+    assert len(told["poison"].dead) == 4
+    assert "CANARY" not in str([one.partition("(")[2] for one in told["poison"].dead])
+    assert len(told["poison without a dead-letter queue"].left) == 4
+    assert [len(told[name].dead) for name in ("unmatched message", "unmatched notification")] == [1, 0]
+    assert [call.split(" s")[0] for call in told["two objects in one message, one failing"].calls] == [
+        *("0.0", "0.0", "9.0", "9.0", "13.0", "13.0")
+    ]
+    assert [call.split()[1] for call in calls["groups with a failure in the middle"] if " g" in call] == [
         *("g1", "g2", "g2", "g2", "g3", "g4")
     ]
-    assert [call.value for call in seen["reject in the middle of a group"].calls] == ["g1", "g2", "g3"]
-    assert seen["what a handler returns"].published == ("work", "work")
-    assert [call.value for call in seen["timeout"].calls] == ["a", "b", "a"]
-    assert all(not one.left for name, one in seen.items() if name != "poison without a dead-letter queue")
+    assert [call.split()[1] for call in calls["reject in the middle of a group"]] == ["g1", "g2", "g3"]
+    assert told["what a handler returns"].published == ("queue results: work group=None",) * 2
+    assert calls["idempotent duplicates"] == ["0 a 1", "0 b 1"]
+    assert calls["timeout"] == ["0 a 1", "0 b 1", "12 a 2"]
+    assert all(not one.left for name, one in told.items() if name != "poison without a dead-letter queue")
 
 
-@every_flavour
-def test_a_poller_with_fewer_slots_receives_less_at_once_and_does_the_same(flavour: str) -> None:
-    """What is held back without having been received counts one attempt less."""
-    scenario = NAMED["groups with failures in each, side by side"]
-
-    few, all_at_once = in_poller(replace(scenario, concurrency=2), flavour), in_lambda(scenario, flavour)
-
-    assert uncounted(few) == uncounted(all_at_once)
+PARTS = re.compile(r"(\d+)\.0 s: \w+\(Job\(id='(\w+)'.* attempt (\d+) .*")
 
 
-def uncounted(seen: Seen) -> Seen:
-    return replace(seen, calls=tuple(replace(call, attempt=0) for call in seen.calls))
+class Changed:
+    """A backend behind another one; what is not overridden passes."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+
+    async def visibility(self, queue: str) -> float:
+        return await self.backend.visibility(queue)
+
+    async def receive(self, queue: str, limit: int, wait: float, visibility: float | None = None) -> Sequence[Raw]:
+        return await self.backend.receive(queue, limit, wait, visibility)
+
+    async def delete(self, queue: str, records: Sequence[Raw]) -> Unsettled:
+        return await self.backend.delete(queue, records)
+
+    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Unsettled:
+        return await self.backend.extend(queue, delays)
+
+    async def park(self, queue: str, record: Raw, reject: Reject) -> None:
+        await self.backend.park(queue, record, reject)
+
+    async def publish(self, kind: str, address: str, messages: Sequence[Outgoing]) -> None:
+        await self.backend.publish(kind, address, messages)
 
 
 class DropsDelays(Changed):
@@ -128,12 +149,18 @@ ALTERED: list[tuple[Callable[[Backend], Backend], str]] = [
 
 @pytest.mark.parametrize(("alter", "name"), ALTERED)
 @pytest.mark.parametrize("flavour", ["async", "plain"])
-def test_a_runtime_that_behaves_differently_is_found_out(alter: Alter, name: str, flavour: str) -> None:
-    scenario = NAMED[name]
-    right = in_lambda(scenario, flavour)
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_runtime_that_behaves_differently_is_found_out(
+    alter: Callable[[Backend], Backend], name: str, flavour: str, runtime: str
+) -> None:
+    def altered(stage: Stage) -> AbstractAsyncContextManager[Runtime]:
+        return open_runtime(runtime)(replace(stage, backend=alter(stage.backend)))
 
-    assert in_lambda(scenario, flavour, alter) != right
-    assert in_poller(scenario, flavour, alter) != right
+    story = NAMED[name]
+    other = next(one for one in RUNTIMES if one != runtime)
+
+    with pytest.raises(AssertionError, match=f"{name}: the runtimes {other} and altered differ\n  "):
+        assert_parity(app_of(story, flavour), [story.scenario], runtimes=[other, altered])
 
 
 STEPS = ("done", "retry 3", "retry 0", "retry", "error", "reject", "exit")
@@ -154,6 +181,8 @@ def test_whatever_handlers_do_both_runtimes_end_alike(
         sent(f"n{number}", ",".join([*steps, "done"]), group if fifo else None)
         for number, (group, steps) in enumerate(script)
     ]
-    scenario = Scenario("random", tuple(messages), fifo=fifo, max_receives=receives)
+    story = Play("random", tuple(messages), fifo=fifo, max_receives=receives)
 
-    assert in_lambda(scenario, flavour) == in_poller(scenario, flavour)
+    in_lambda, in_poller = in_both(story, flavour)
+
+    assert in_lambda == in_poller

@@ -3,7 +3,7 @@
 `eventkit.testing.backends` holds the suite that a backend proves itself with; it alone needs pytest.
 """
 
-from eventkit.testing.app import RANDOM, Published, TestApp
+from eventkit.testing.app import DeadLetter, TestApp
 from eventkit.testing.clock import VirtualClock
 from eventkit.testing.events import (
     dynamodb_event,
@@ -18,10 +18,15 @@ from eventkit.testing.events import (
     sqs_record,
     stream_record,
 )
+from eventkit.testing.watching import RANDOM, Call
+from eventkit.testing.world import Published, Queues
 
 __all__ = [
     "RANDOM",
+    "Call",
+    "DeadLetter",
     "Published",
+    "Queues",
     "TestApp",
     "VirtualClock",
     "dynamodb_event",

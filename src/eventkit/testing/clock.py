@@ -1,8 +1,12 @@
 """A clock that a test moves, for `MemoryBackend` and whatever else takes one."""
 
+import re
 from asyncio import Event, sleep
+from datetime import timedelta
 
-__all__ = ["VirtualClock"]
+from eventkit.errors import ConfigurationError
+
+__all__ = ["START", "VirtualClock", "seconds_in"]
 
 START = 1_767_225_600.0
 """Where its time starts: 2026-01-01T00:00:00Z."""
@@ -51,3 +55,24 @@ class VirtualClock:
             if event.is_set():
                 return
         self.advance(max(0.0, min(due for due, _ in self._alarms) - self._now))
+
+
+UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
+
+
+def seconds_in(duration: float | str | timedelta) -> float:
+    """The seconds in a duration: a number of them, a `timedelta`, or a text such as `"2h"`, `"1h30m"`, `"0.5s"`.
+
+    Raises `ConfigurationError` for any other text.
+    """
+    match duration:
+        case timedelta():
+            return duration.total_seconds()
+        case str():
+            found = _DURATION.fullmatch(duration)
+            if not duration or found is None:
+                raise ConfigurationError(f"{duration!r} is no duration: write for instance '90s', '2h' or '1d12h'")
+            return sum(float(part or 0) * unit for part, unit in zip(found.groups(), UNITS.values(), strict=True))
+        case _:
+            return float(duration)

@@ -83,16 +83,15 @@ def sqs_record(
     text = _text(body)
     message_id = _uuid("sqs", queue, text, str(number))
     sent = _milliseconds(number)
-    system = {
-        "ApproximateReceiveCount": str(attempt),
-        "SentTimestamp": sent,
-        "SenderId": "AIDAEXAMPLE",
-        "ApproximateFirstReceiveTimestamp": sent,
-    }
+    system = {"ApproximateReceiveCount": str(attempt), "SentTimestamp": sent}
+    if queue.endswith(".fifo"):
+        system["SequenceNumber"] = f"{number:020d}"
     if group is not None:
         system["MessageGroupId"] = group
+    system["SenderId"] = "AIDAEXAMPLE"
     if queue.endswith(".fifo"):
-        system |= {"SequenceNumber": f"{number:020d}", "MessageDeduplicationId": message_id}
+        system["MessageDeduplicationId"] = message_id
+    system["ApproximateFirstReceiveTimestamp"] = sent
     return {
         "messageId": message_id,
         "receiptHandle": f"{message_id}#{attempt}",
@@ -106,33 +105,57 @@ def sqs_record(
     }
 
 
-def sns_envelope(message: object, topic: str, *, number: int = 1, attributes: Mapping[str, Attribute] = _NONE) -> Event:
+def sns_envelope(
+    message: object,
+    topic: str,
+    *,
+    number: int = 1,
+    subject: str | None = None,
+    attributes: Mapping[str, Attribute] = _NONE,
+) -> Event:
     """What a queue's message holds of a message that was published to the topic ("Fanout to Amazon SQS queues").
 
     `message` is a text as it is, or a value that is written as JSON. Its signature is a placeholder.
     """
     text = _text(message)
-    return notification(
+    body = notification(
         text,
         f"arn:aws:sns:{REGION}:{ACCOUNT}:{topic}",
         message_id=_uuid("sns", topic, text, str(number)),
         sent=_moment(number),
         attributes={name: _sns_attribute(value) for name, value in attributes.items()},
     )
+    if topic.endswith(".fifo"):
+        body["SequenceNumber"] = f"{10**19 + number}"
+    if subject is not None:
+        body["Subject"] = subject
+    return {name: body[name] for name in _SNS_MEMBERS if name in body}
 
 
-def sns_record(message: object, topic: str, *, number: int = 1, attributes: Mapping[str, Attribute] = _NONE) -> Event:
+_SNS_MEMBERS = (
+    *("Type", "MessageId", "SequenceNumber", "TopicArn", "Subject", "Message", "Timestamp"),
+    *("SignatureVersion", "Signature", "SigningCertURL", "UnsubscribeURL", "MessageAttributes"),
+)
+"""The members of a notification in SNS's order."""
+
+
+def sns_record(
+    message: object,
+    topic: str,
+    *,
+    number: int = 1,
+    subject: str | None = None,
+    attributes: Mapping[str, Attribute] = _NONE,
+) -> Event:
     """The same as Lambda gets it from SNS directly ("Using Lambda with Amazon SNS")."""
-    body = sns_envelope(message, topic, number=number, attributes=attributes)
-    # Lambda spells these two differently and names all members.
-    for spelt, other in (("SigningCertURL", "SigningCertUrl"), ("UnsubscribeURL", "UnsubscribeUrl")):
-        if spelt in body:
-            body[other] = body.pop(spelt)
+    envelope = sns_envelope(message, topic, number=number, subject=subject, attributes=attributes)
+    # Lambda spells some members differently, and names these two in any case.
+    body: Event = {"Subject": None, "MessageAttributes": {}, **envelope}
     return {
         "EventSource": "aws:sns",
         "EventVersion": "1.0",
         "EventSubscriptionArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:{topic}:{_uuid('subscription', topic)}",
-        "Sns": {"Subject": None, "MessageAttributes": {}, **body},
+        "Sns": {name.replace("URL", "Url"): body[name] for name in _SNS_MEMBERS if name in body},
     }
 
 
@@ -175,7 +198,14 @@ def _s3_record(name: str, bucket: str, members: Event, number: int) -> Event:
             "bucket": {"name": bucket, "ownerIdentity": owner, "arn": f"arn:aws:s3:::{bucket}"},
             "object": members,
         },
+        **({"glacierEventData": {"restoreEventData": _RESTORED}} if name == "ObjectRestore:Completed" else {}),
     }
+
+
+_RESTORED = {
+    "lifecycleRestorationExpiryTime": "2026-02-01T00:00:00.000Z",
+    "lifecycleRestoreStorageClass": "GLACIER",
+}
 
 
 _S3_VERSIONS = {
@@ -200,20 +230,44 @@ def s3_test_event(bucket: str) -> Event:
     }
 
 
-def eventbridge_s3(
-    detail_type: str, bucket: str, key: str, *, size: int = 1024, version_id: str | None = None, number: int = 1
+def eventbridge_s3(  # noqa: PLR0913 - what a test may choose, each by its name
+    detail_type: str,
+    bucket: str,
+    key: str,
+    *,
+    size: int = 1024,
+    version_id: str | None = None,
+    reason: str | None = None,
+    deletion: str = "Permanently Deleted",
+    number: int = 1,
 ) -> Event:
     """An event of S3 through EventBridge, such as `Object Created` ("EventBridge event message structure").
 
-    EventBridge does not encode the key.
+    `reason` is `PutObject` or `DeleteObject` unless given; `Lifecycle Expiration` is a deletion by S3 itself.
+    `deletion` is the type of a deletion, `Delete Marker Created` the other one. EventBridge does not encode the key.
     """
-    members: Event = {"key": key, "sequencer": f"0055AED6DC{number:08X}"}
-    if detail_type != "Object Deleted":
+    why = reason or _REASONS.get(detail_type)
+    by_caller = why is not None and not why.startswith("Lifecycle")
+    members: Event = {"key": key}
+    if detail_type != "Object Deleted" or not by_caller:
         members |= {"size": size, "etag": _md5(f"{bucket}/{key}")}
     if version_id is not None:
         members["version-id"] = version_id
-    reasons = {"Object Created": {"reason": "PutObject"}, "Object Deleted": {"reason": "DeleteObject"}}
-    deletion = {"deletion-type": "Permanently Deleted"} if detail_type == "Object Deleted" else {}
+    detail: Event = {
+        "version": "0",
+        "bucket": {"name": bucket},
+        "object": {**members, "sequencer": f"0055AED6DC{number:08X}"},
+        "request-id": f"{number:016X}",
+        "requester": ACCOUNT if by_caller else "s3.amazonaws.com",
+    }
+    if by_caller:
+        detail["source-ip-address"] = "192.0.2.1"
+    if why is not None:
+        detail["reason"] = why
+    if detail_type == "Object Deleted":
+        detail["deletion-type"] = deletion
+    if detail_type == "Object Restore Completed":
+        detail |= {"restore-expiry-time": "2026-02-01T00:00:00Z", "source-storage-class": "GLACIER"}
     return {
         "version": "0",
         "id": _uuid("eventbridge", bucket, key, str(number)),
@@ -223,20 +277,14 @@ def eventbridge_s3(
         "time": _moment(number).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "region": REGION,
         "resources": [f"arn:aws:s3:::{bucket}"],
-        "detail": {
-            "version": "0",
-            "bucket": {"name": bucket},
-            "object": members,
-            "request-id": f"{number:016X}",
-            "requester": ACCOUNT,
-            "source-ip-address": "192.0.2.1",
-            **reasons.get(detail_type, {}),
-            **deletion,
-        },
+        "detail": detail,
     }
 
 
-def stream_record(
+_REASONS = {"Object Created": "PutObject", "Object Deleted": "DeleteObject"}
+
+
+def stream_record(  # noqa: PLR0913 - likewise
     kind: str,
     table: str,
     *,
@@ -244,31 +292,31 @@ def stream_record(
     new: Mapping[str, object] | BaseModel | None = None,
     old: Mapping[str, object] | BaseModel | None = None,
     view: StreamView | str = StreamView.NEW_AND_OLD_IMAGES,
+    expired: bool = False,
     number: int = 1,
 ) -> Event:
     """A change of an item: `INSERT`, `MODIFY` or `REMOVE`, with those of its images that the view carries.
+
+    `expired` says that the time to live was over, and DynamoDB removed it ("DynamoDB Streams and Time to Live").
 
     Keys and images are plain values, as `Inserted` and its like give them. Raises `AuthorError` for a value that
     DynamoDB cannot hold, such as a `float`, and `ValueError` for an unknown view.
     """
     carried = StreamView(view)
-    change: Event = {
-        "ApproximateCreationDateTime": _moment(number).timestamp(),
-        "Keys": typed_image(keys),
-        "SequenceNumber": f"{number:021d}",
-        "SizeBytes": 64,
-        "StreamViewType": carried.value,
-    }
+    change: Event = {"ApproximateCreationDateTime": _moment(number).timestamp(), "Keys": typed_image(keys)}
     if new is not None and carried in {StreamView.NEW_IMAGE, StreamView.NEW_AND_OLD_IMAGES}:
         change["NewImage"] = typed_image(new)
     if old is not None and carried in {StreamView.OLD_IMAGE, StreamView.NEW_AND_OLD_IMAGES}:
         change["OldImage"] = typed_image(old)
+    change |= {"SequenceNumber": f"{number:021d}", "SizeBytes": 64, "StreamViewType": carried.value}
+    by_service = {"userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.com"}} if expired else {}
     return {
         "eventID": _md5(f"{table} {number}"),
         "eventName": kind,
         "eventVersion": "1.1",
         "eventSource": "aws:dynamodb",
         "awsRegion": REGION,
+        **by_service,
         "dynamodb": change,
         "eventSourceARN": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}/stream/2026-01-01T00:00:00.000",
     }

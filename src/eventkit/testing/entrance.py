@@ -1,0 +1,227 @@
+"""How events enter a test: typed, and by the paths that they take on AWS."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar, cast
+
+from pydantic_core import to_json
+
+from eventkit.backends import Raw
+from eventkit.backends._sending import QueueMessage, is_fifo, queue_message
+from eventkit.buckets import Bucket
+from eventkit.buses import Bus
+from eventkit.decode import records_of
+from eventkit.errors import ConfigurationError
+from eventkit.events import Message
+from eventkit.names import name_in
+from eventkit.outgoing import Attribute, Outgoing
+from eventkit.publish import Sender
+from eventkit.resources import Queue, Resource, Table, Topic
+from eventkit.testing.events import (
+    dynamodb_event,
+    eventbridge_s3,
+    s3_event,
+    s3_record,
+    sns_envelope,
+    sns_event,
+    sns_record,
+    stream_record,
+)
+from eventkit.testing.runtimes import Runtime
+from eventkit.testing.world import NOT_RUNNING, World
+from eventkit.values import replace
+
+__all__ = ["Entrance"]
+
+M = TypeVar("M")
+
+_NONE: Mapping[str, Attribute] = {}
+
+
+class Entrance:
+    """Lets events enter. Nothing is handled before time goes on: see `TestApp.settle`."""
+
+    def __init__(self, world: Callable[[], World], path: tuple[str, ...] | None = None, *, raw: bool = False) -> None:
+        """`path` is what events of buckets and topics come through; None is the runtime's own way."""
+        self._world = world
+        self._path = path
+        self._raw = raw
+
+    def send(
+        self,
+        destination: Queue[M] | Topic[M] | Bus[M],
+        *messages: M,
+        group: str | None = None,
+        attributes: Mapping[str, Attribute] = _NONE,
+    ) -> None:
+        """Send messages to a queue, topic or bus; `group` is what FIFO ones want.
+
+        A message of a FIFO destination is never taken for a repetition. Raises `AuthorError` and
+        `ConfigurationError`.
+        """
+        self._running()
+        steps = self._steps(destination)
+        for message in messages:
+            if isinstance(destination, Topic) and (self._raw or steps == ["sns"]):
+                self._notify(destination, replace(destination.encode(message), group=group), attributes, steps)
+            else:
+                self._publish(destination, message, group, attributes)
+
+    def put(self, resource: Resource, text: str, *, group: str | None = None) -> None:
+        """Put a text into a queue, or the queue that carries a resource's events, whether that can be read or not."""
+        address = self._world().names.carrier(resource)
+        self._put(address, QueueMessage(text, {}, group, self._unique(address)))
+
+    def upload(self, bucket: Bucket, *keys: str, size: int = 1024, version_id: str | None = None) -> None:
+        """Put objects into a bucket. The notifications of several lie in one message, or one invocation."""
+        self._objects(bucket, "ObjectCreated:Put", keys, size, version_id)
+
+    def remove(self, bucket: Bucket, *keys: str, version_id: str | None = None) -> None:
+        """Delete objects of a bucket, likewise."""
+        self._objects(bucket, "ObjectRemoved:Delete", keys, 0, version_id)
+
+    def change(self, table: Table[M], *, new: M | None = None, old: M | None = None, keys: Sequence[str] = ()) -> None:
+        """Change an item: `new` alone inserts it, `old` alone removes it, both modify it.
+
+        `keys` are the names of the table's key attributes, by default the item's first one.
+        """
+        kind = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
+        images = [None if image is None else table.reader.adapter.dump_python(image) for image in (new, old)]
+        item: Mapping[str, object] | None = images[0] or images[1]
+        if item is None:
+            raise ConfigurationError(f"{table}: a change has a new item, an old one, or both")
+        world = self._world()
+        named = {name: item[name] for name in keys or list(item)[:1]}
+        number = next(world.numbers)
+        record = stream_record(kind, world.names.name(table), keys=named, new=images[0], old=images[1], number=number)
+        self._running().invoke(dynamodb_event(record))
+
+    def deliver(self, event: Raw) -> None:
+        """Let an event enter as AWS delivers it, or one record; an SQS record is put into the queue that it names.
+
+        Raises `DecodeError` for what is no event that eventkit knows, and `ConfigurationError` for one that does not
+        reach the runtime.
+        """
+        whole = {"Records": [event]} if {"eventSource", "EventSource"} & event.keys() else event
+        records = records_of(whole)
+        if not any(record.get("eventSource") == "aws:sqs" for record in records):
+            self._running().invoke(whole)
+        for record in records if records and records[0].get("eventSource") == "aws:sqs" else ():
+            message = Message(record)
+            found = cast("Mapping[str, Mapping[str, object]]", record.get("messageAttributes") or {})
+            unique = message.deduplication_id if message.fifo else None
+            copy = QueueMessage(message.text, found, message.group, unique, message.trace)
+            self._put(message.source_arn, copy)
+
+    def _publish(
+        self,
+        destination: Queue[M] | Topic[M] | Bus[M],
+        message: M,
+        group: str | None,
+        attributes: Mapping[str, Attribute],
+    ) -> None:
+        world = self._world()
+        address = world.names.address(destination)
+        sender = Sender(destination, address, _Arriving(world), source=world.names.app)
+        unique = self._unique(address)
+        _at_once(sender.send(message, group=group, deduplication_id=unique, attributes=attributes))
+
+    def _notify(
+        self, topic: Topic[Any], message: Outgoing, attributes: Mapping[str, Attribute], steps: Sequence[str]
+    ) -> None:
+        """Deliver a topic's message as SNS does otherwise than in an envelope: directly, or raw."""
+        world = self._world()
+        found = {**message.attributes, **attributes}
+        if steps == ["sns"]:
+            number, name = next(world.numbers), world.names.name(topic)
+            self._running().invoke(sns_event(sns_record(message.text, name, number=number, attributes=found)))
+        else:
+            carrier = world.names.carrier(topic)
+            copy = replace(message, attributes=found, deduplication_id=self._unique(carrier))
+            self._put(carrier, queue_message(copy))
+
+    def _unique(self, address: str) -> str | None:
+        """A deduplication id, where there must be one."""
+        return f"eventkit-{next(self._world().numbers)}" if is_fifo(address) else None
+
+    def _objects(self, bucket: Bucket, name: str, keys: Sequence[str], size: int, version_id: str | None) -> None:
+        numbers = self._world().numbers
+        physical = self._world().names.name(bucket)
+        steps = self._steps(bucket)
+        if steps[:1] == ["eventbridge"]:
+            detail_type = "Object Created" if name.startswith("ObjectCreated") else "Object Deleted"
+            events = [
+                eventbridge_s3(detail_type, physical, key, size=size, version_id=version_id, number=next(numbers))
+                for key in keys
+            ]
+            steps = steps[1:]
+        else:
+            records = [
+                s3_record(name, physical, key, size=size, version_id=version_id, number=next(numbers)) for key in keys
+            ]
+            events = [s3_event(*records)]
+        for event in events:
+            self._carry(bucket, event, steps)
+
+    def _carry(self, bucket: Bucket, event: Raw, steps: Sequence[str]) -> None:
+        world = self._world()
+        carrier, text = world.names.carrier(bucket), to_json(event).decode()
+        topic = name_in(carrier)
+        match steps:
+            case []:
+                self._running().invoke(event)
+            case ["sns"]:
+                self._running().invoke(sns_event(sns_record(text, topic, number=next(world.numbers))))
+            case ["sns", "sqs"] if not self._raw:
+                envelope = sns_envelope(text, topic, number=next(world.numbers))
+                self._put(carrier, QueueMessage(to_json(envelope).decode()))
+            case ["sqs"] | ["sns", "sqs"]:
+                self._put(carrier, QueueMessage(text))
+            case _:
+                raise ConfigurationError(f"no event of {bucket} comes via {', '.join(map(repr, self._path or ()))}")
+
+    def _steps(self, resource: Resource) -> list[str]:
+        """The services that an event of the resource comes through. Raises `ConfigurationError`."""
+        path = self._path
+        match resource:
+            case Queue():
+                allowed, steps = path in {None, ("sqs",)}, ["sqs"]
+            case Topic():
+                own = ["sns"] if self._running().direct else ["sqs"]
+                allowed, steps = path in {None, ("sns",), ("sqs",), ("sns", "sqs")}, [*path[-1:]] if path else own
+            case Bucket():
+                own = [] if self._running().direct else ["sqs"]
+                allowed, steps = True, own if path is None else [*path]
+            case _:
+                allowed, steps = path in {None, ("sqs",), ("eventbridge", "sqs")}, ["sqs"]
+        if not allowed:
+            raise ConfigurationError(f"no event of {resource} comes via {', '.join(map(repr, path or ()))}")
+        return steps
+
+    def _put(self, queue: str, message: QueueMessage) -> None:
+        world = self._world()
+        world.declare(queue)
+        self._running().consume(queue)
+        world.backend.put(queue, message)
+
+    def _running(self) -> Runtime:
+        runtime = self._world().runtime
+        if runtime is None:
+            raise ConfigurationError(NOT_RUNNING)
+        return runtime
+
+
+class _Arriving:
+    """A publisher that is not the app."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def publish(self, kind: str, address: str, messages: Sequence[Outgoing]) -> None:
+        await self._world.backend.arrive(kind, address, messages)
+
+
+def _at_once(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that never waits."""
+    with suppress(StopIteration):
+        work.send(None)
