@@ -7,7 +7,7 @@ from eventkit.discriminators import ByAttribute, Discriminator, Upcaster
 from eventkit.errors import AuthorError
 from eventkit.events import AwsEvent, BusEvent
 from eventkit.outgoing import Outgoing
-from eventkit.resources import _Messages  # pyright: ignore[reportPrivateUsage] - the core's own base of destinations
+from eventkit.resources import Messages
 from eventkit.validation import name_of
 
 __all__ = ["DETAIL_TYPE", "Bus"]
@@ -18,7 +18,7 @@ DETAIL_TYPE: ByAttribute = ByAttribute("detail-type")
 """Events say what they are in EventBridge's own member for it."""
 
 
-class Bus(_Messages[M]):
+class Bus(Messages[M]):
     """An event bus whose events' details are `M`s, JSON objects each; `Bus[M]("default")` is the account's own.
 
     An event's `detail-type` is the type that its model declares, by default the name of the class, and its `source`

@@ -109,7 +109,7 @@ class Destination(Generic[M_contra]):
         return Outgoing(self.to_text(message))
 
 
-class _Messages(Typed[M], Source[M], Destination[M]):
+class Messages(Typed[M], Source[M], Destination[M]):
     """What queues and topics share: a message's text is the user's model."""
 
     events: ClassVar[tuple[type[AwsEvent], ...]]
@@ -129,8 +129,8 @@ class _Messages(Typed[M], Source[M], Destination[M]):
         each from one version into the next. Raises `RouteError`, here or when the resource is first used.
         """
         super().__init__(name, strict=strict)
-        self.types = types
-        self.upcasters = tuple(upcasters)
+        self.types: Discriminator | None = types
+        self.upcasters: tuple[Upcaster, ...] = tuple(upcasters)
         if self.upcasters and types is None:
             raise RouteError(f"{self} has upcasters, and nothing says versions: add types=ByAttribute(version=…)")
 
@@ -199,7 +199,7 @@ class _Messages(Typed[M], Source[M], Destination[M]):
         return read_kind
 
 
-class Queue(_Messages[M]):
+class Queue(Messages[M]):
     """An SQS queue whose messages' bodies are `M`s; a FIFO queue's name ends in `.fifo`.
 
     `Queue[str]` gives the body as it is; any other type is read from the body's JSON.
@@ -215,7 +215,7 @@ class Queue(_Messages[M]):
         return self.name.endswith(".fifo")
 
 
-class Topic(_Messages[M]):
+class Topic(Messages[M]):
     """An SNS topic whose messages are `M`s; the messages reach the app directly or through a queue.
 
     With raw delivery the queue holds the message alone, so the queue that carries the topic is known by its name
