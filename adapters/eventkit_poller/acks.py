@@ -85,7 +85,8 @@ class Acks:
 
     def _send(self, waiting: list[Ack]) -> None:
         while waiting and not self._repeating:
-            self._context.sending.start(self._carried_out(_taken(waiting)))
+            if batch := self._taken(waiting):
+                self._context.sending.start(self._carried_out(batch))
 
     async def _carried_out(self, acks: Sequence[Ack]) -> None:
         if not await self._succeeds(acks) and not self._repeating:
@@ -101,7 +102,8 @@ class Acks:
         failures = 1
         while waiting := self._deletes or self._releases:
             await self._pause(failures)
-            if await self._succeeds(_taken(waiting)):
+            batch = self._taken(waiting)
+            if batch and await self._succeeds(batch):
                 log.info("acknowledge.recovered", extra={"queue": self._queue, "failures": failures})
                 return
             failures += 1
@@ -117,20 +119,21 @@ class Acks:
         """Make one call, and let those wait for which it failed; says whether there are none."""
         left = acks
         try:
-            left = await self._tried([ack for ack in acks if self._is_ours(ack)])
+            left = await self._tried(acks)
         finally:  # where it was cut off, what became of them is not known
             waiting = self._deletes if acks[0].visible is None else self._releases
             waiting[:0] = left
         return not left
 
-    def _is_ours(self, ack: Ack) -> bool:
-        """Whether the record can still be acknowledged: it is neither lost nor visible anyway."""
-        return not ack.flight.lost and ack.flight.until > self._context.timing.clock()
+    def _taken(self, waiting: list[Ack]) -> Sequence[Ack]:
+        """Take what one call may have, without records that are lost, or visible anyway."""
+        taken = waiting[:MAX_BATCH]
+        del waiting[:MAX_BATCH]
+        now = self._context.timing.clock()
+        return [ack for ack in taken if not ack.flight.lost and ack.flight.until > now]
 
     async def _tried(self, acks: Sequence[Ack]) -> Sequence[Ack]:
         """Make one call; return those for which it may be made again."""
-        if not acks:
-            return ()
         try:
             left = await (self._deleted(acks) if acks[0].visible is None else self._made_visible(acks))
         except BackendError as error:
@@ -170,13 +173,6 @@ class Acks:
         now = self._context.timing.clock()
         delays = [(ack.flight.record, max(0.0, (ack.visible or 0.0) - now)) for ack in acks]
         return await self._context.backend.extend(self._queue, delays) if delays else SETTLED
-
-
-def _taken(waiting: list[Ack]) -> Sequence[Ack]:
-    """Take what one call may have."""
-    taken = waiting[:MAX_BATCH]
-    del waiting[:MAX_BATCH]
-    return taken
 
 
 def _verb(ack: Ack) -> Verb:

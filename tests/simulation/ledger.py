@@ -158,7 +158,8 @@ class Ledger:
     def probe(self, who: str, queue: str) -> bool:
         """A delete begins; says whether it is one of those that may only go one by one."""
         line = self.lines[who, queue]
-        if line.failing >= self.now or not any(tenure.until > self.now for tenure in line.failed):
+        waiting = any(tenure.until > self.now and not tenure.refused for tenure in line.failed)
+        if line.failing >= self.now or not waiting:
             return False
         line.probes += 1
         if line.probes > 1:

@@ -4,7 +4,7 @@ import asyncio
 import selectors
 from collections.abc import Callable
 from concurrent.futures import Executor
-from math import inf
+from math import inf, ulp
 from typing import TYPE_CHECKING, Protocol, TypeVar, TypeVarTuple, Unpack
 
 __all__ = ["TimelessLoop", "VirtualLoop"]
@@ -57,6 +57,15 @@ class TimelessLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._clock()
+
+    @property
+    def _clock_resolution(self) -> float:
+        """By how much a timer may run early: where that is a nanosecond, who waits for the rest of it waits for ever."""
+        return ulp(self._clock())
+
+    @_clock_resolution.setter
+    def _clock_resolution(self, seconds: float) -> None:
+        """Set by asyncio, to what its own clock has."""
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
