@@ -60,7 +60,7 @@ class TimelessLoop(asyncio.SelectorEventLoop):
 
     @property
     def _clock_resolution(self) -> float:
-        """By how much a timer may run early: where that is a nanosecond, who waits for the rest of it waits for ever."""
+        """By how much a timer may run early: were it a nanosecond, who waits for the rest of it would wait for ever."""
         return ulp(self._clock())
 
     @_clock_resolution.setter
