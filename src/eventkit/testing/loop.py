@@ -75,6 +75,10 @@ class TimelessLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._returned)
         return future
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - asyncio's
+        """Wait for the threads; a `timeout` would pass at once, since they end in real time."""
+        await super().shutdown_default_executor()
+
     def _returned(self, _: "asyncio.Future[T]") -> None:
         self._in_executors -= 1
 
