@@ -168,7 +168,7 @@ class Acks:
         extensions = {ack.flight.extension for ack in acks if ack.flight.extension is not None}
         if extensions:
             await asyncio.wait(extensions)
-            acks = [ack for ack in acks if not ack.flight.lost]
+        acks = [ack for ack in acks if not ack.flight.lost]
         # The service counts from the call, so time that passed while waiting, or between attempts, is taken off.
         now = self._context.timing.clock()
         delays = [(ack.flight.record, max(0.0, (ack.visible or 0.0) - now)) for ack in acks]
