@@ -218,10 +218,10 @@ class Ledger:
             earlier = job.place == group and (job.at, job.number) < (tenure.job.at, tenure.job.number)
             if earlier and job.body in left and job.number not in self._final:
                 self.wrong(who, f"handles {tenure} before {job.body} is settled")
-        if tenure.job.number in self._final:
-            return
         for rival in self.tenures.values():
-            if rival.running and rival.job.place == group and self.is_kept(rival) and self.is_kept(tenure):
+            again = {tenure.job.number, rival.job.number} & self._final
+            beside = rival.running and rival.job.place == group and not again
+            if beside and self.is_kept(rival) and self.is_kept(tenure):
                 self.wrong(who, f"handles {tenure} beside {rival}")
 
     def is_kept(self, tenure: Tenure) -> bool:
@@ -231,7 +231,7 @@ class Ledger:
     def handled(self, who: str, tenure: Tenure, step: Step, result: Result) -> None:
         """A handler ends."""
         tenure.running = False
-        if tenure.lost < self.now - BLINK and step.kind not in STUBBORN:
+        if tenure.lost < self.now - BLINK and step.kind not in STUBBORN and not self.blocked:
             self.wrong(who, f"goes on with {tenure}, which it lost at {tenure.lost:.3f}")
         if who not in self._dead:
             tenure.result = result

@@ -83,17 +83,18 @@ def _check_invisible(ledger: Ledger, who: str, summary: Summary) -> None:
     left: list[str] = []
     for tenure in ledger.of(who):
         until = ledger.service.queues[tenure.job.queue].invisible_until(tenure.record)
-        is_meant = any(due is not None and until <= due + slack for due in _dues(ledger, tenure))
         is_known = tenure.until > ledger.now  # an extension may have had its effect without an answer
-        if is_known and until > ledger.now + slack and not is_meant:
+        if is_known and until > ledger.now + slack and not _is_meant(ledger, tenure, until - slack):
             left.append(str(tenure))
     if len(left) > summary.unacknowledged + summary.lost:
         ledger.wrong(who, f"left {left} invisible, and admits {summary.unacknowledged} without acknowledgement")
 
 
-def _dues(ledger: Ledger, tenure: Tenure) -> Sequence[float | None]:
-    """When its message is due: a stale receipt handle may have worked, so all its deliveries count."""
-    return [other.due for other in ledger.tenures.values() if other.job is tenure.job]
+def _is_meant(ledger: Ledger, tenure: Tenure, until: float) -> bool:
+    """Whether somebody wants the message to be invisible until then; a stale receipt handle may have worked."""
+    deliveries = [other for other in ledger.tenures.values() if other.job is tenure.job]
+    is_due = any(other.due is not None and until <= other.due for other in deliveries)
+    return is_due or any(other is not tenure and other.until > ledger.now for other in deliveries)
 
 
 def check_end(ledger: Ledger) -> None:
