@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from eventkit.delivery import Delivery
 from eventkit.errors import DecodeError, RouteError
-from eventkit.events import AwsEvent, Change, Message, Notification, ObjectEvent
+from eventkit.events import AwsEvent, Change, KinesisRecord, Message, Notification, ObjectEvent
 from eventkit.values import Value
 
 __all__ = ["Idempotent", "Identify", "Identity", "by_key", "by_record"]
@@ -34,8 +34,8 @@ class Idempotent(Value, Generic[E_contra]):
     a crash the next attempt waits that long.
 
     Only what was done is remembered: a retried or rejected event frees its key. The same key with another payload is
-    rejected. Effects outside are repeated when a process dies between the effect and its record, so pass the key on
-    where another service can use one.
+    rejected; `payload` gives what counts as that, by default all that the event says. Effects outside are repeated
+    when a process dies between the effect and its record, so pass the key on where another service can use one.
 
     Raises `RouteError` for times that are not above 0.
     """
@@ -43,6 +43,7 @@ class Idempotent(Value, Generic[E_contra]):
     key: Callable[[E_contra], object]
     ttl: float = 86_400.0
     in_progress: float = 60.0
+    payload: Callable[[E_contra], object] | None = None
 
     def __post_init__(self) -> None:
         for name in ("ttl", "in_progress"):
@@ -69,7 +70,8 @@ def by_key(app: str, route: str, idempotent: Idempotent[Any]) -> Identify:
 
     def identify(delivery: Delivery) -> Identity:
         key = canonical(_key(idempotent, delivery.event))
-        return Identity(_digest(app, route, key), _digest(payload(delivery.source)))
+        said = payload(delivery.source) if idempotent.payload is None else canonical(idempotent.payload(delivery.event))
+        return Identity(_digest(app, route, key), _digest(said))
 
     return identify
 
@@ -94,6 +96,8 @@ def payload(event: AwsEvent) -> str:
         case Change():
             change = cast("Mapping[str, object]", event.record["dynamodb"])
             return _json([event.record.get("eventName"), *(change.get(member) for member in IMAGES)])
+        case KinesisRecord():
+            return _data(event)
         case ObjectEvent():
             return _json([event.name, event.bucket, event.key, event.version_id, event.etag])
         case _:
@@ -180,6 +184,14 @@ def _message(text: str) -> str:
         return _json(from_json(text))
     except ValueError:
         return dumps(text)
+
+
+def _data(record: KinesisRecord) -> str:
+    """The text, where the data are one; the data themselves otherwise, which a handler of bytes takes all the same."""
+    try:
+        return _message(record.text)
+    except DecodeError:
+        return record.data.hex()
 
 
 def _json(value: object) -> str:
