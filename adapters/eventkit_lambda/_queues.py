@@ -36,6 +36,12 @@ class LazyBackend:
         """See `Publisher.publish`."""
         await (await self._opened()).publish(kind, address, messages)
 
+    async def put_object(self, bucket: str, key: str, body: bytes) -> None:
+        """See `eventkit.failures.put_object`."""
+        from eventkit.failures import put_object  # as `LambdaHandler` does
+
+        await put_object(await self._opened(), bucket, key, body)
+
     async def _opened(self) -> Backend:
         if self._backend is None:
             self._backend = await self._stack.enter_async_context(open_backend(self._url))

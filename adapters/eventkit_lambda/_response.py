@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from eventkit._json import is_object
 from eventkit.backends import Raw
-from eventkit.decode import record_id
+from eventkit.decode import STREAMS, record_id
 from eventkit.errors import EventkitError
 from eventkit.outcomes import DONE, Outcome, Reject, Retry
 
@@ -16,7 +16,7 @@ __all__ = ["InvocationFailed", "Response", "respond"]
 
 Response = dict[str, list[dict[str, str]]]
 
-PARTIAL = frozenset({"aws:sqs", "aws:dynamodb"})
+PARTIAL = frozenset({"aws:sqs", *STREAMS})
 """Sources of whose batches a part may fail; the others have one record, and the invocation succeeds or fails."""
 
 
@@ -30,7 +30,7 @@ def respond(records: Sequence[Raw], outcomes: Sequence[Outcome]) -> Response:
         return {"batchItemFailures": []}
     failures = [pair for pair in zip(records, outcomes, strict=True) if pair[1] != DONE]
     source = next((record.get("eventSource") for record in records if is_object(record)), None)
-    if source == "aws:dynamodb":
+    if source in STREAMS:
         failures = failures[:1]  # the checkpoint is the lowest sequence number returned: all from there come again
     identifiers = [record_id(record) for record, _ in failures]
     if source not in PARTIAL or None in identifiers:

@@ -11,7 +11,7 @@ from eventkit import App, Names
 from eventkit._json import is_object
 from eventkit.backends import Raw
 from eventkit.batch import handle_batch_inline, later
-from eventkit.decode import Ordering, ordering_of, records_of
+from eventkit.decode import Ordering, ordering_of, record_id, records_of
 from eventkit.delivery import Deadline
 from eventkit.dispatch import Dispatcher, Wiring, open_dispatcher, opening_waits
 from eventkit.errors import EventkitError
@@ -142,14 +142,14 @@ class LambdaHandler:
             return [Retry(error=cut)] * len(records)
 
     def _handled(self, records: Sequence[Raw], ordering: Ordering, deadline: Deadline | None) -> list[Outcome]:
-        ordered = ordering is not Ordering.NONE
+        ordered, lane_of = ordering is not Ordering.NONE, self._dispatcher.lane_by(ordering)
         if self._dispatcher.inline:
             handle = self._handle_inline if ordered else self._dispatcher.handle_inline
-            return handle_batch_inline(records, ordering, handle, deadline)
+            return handle_batch_inline(records, lane_of, handle, deadline)
         from eventkit.concurrency import handle_batch
 
         handle_on_loop = self._handle if ordered else self._dispatcher.handle
-        return self._loop.run(handle_batch(records, ordering, handle_on_loop, self._dispatcher.concurrency, deadline))
+        return self._loop.run(handle_batch(records, lane_of, handle_on_loop, self._dispatcher.concurrency, deadline))
 
     def _handle_inline(self, record: Raw, deadline: Deadline | None) -> Outcome:
         """Where records keep an order, a rejected one must be out of the way before the next is handled."""
@@ -209,12 +209,13 @@ class LambdaHandler:
             if queue is not None:
                 await self._queues.park(queue, record, reject)
             elif destination is not None:
-                from eventkit.backends._park import rejected
+                from eventkit.failures import GivenUp, keep  # most invocations reject nothing
 
-                await self._queues.publish(*destination, [rejected(record, reject)])
+                failure = GivenUp([record], reject, self._names.app, self._host.wall(), self._host.new_id())
+                await keep(failure, destination, self._queues)
         except EventkitError as error:
             log.error(  # noqa: TRY400 - a trace could repeat a payload
-                "reject.not_kept", extra={"id": record.get("messageId"), "error": str(error)}
+                "reject.not_kept", extra={"id": record_id(record), "error": str(error)}
             )
             return later(record, reject, self._host.random)
         return DONE

@@ -9,40 +9,43 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from itertools import count
 from math import inf
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from eventkit.backends import Raw, Unsettled
+from eventkit.app import App
+from eventkit.backends import Raw
 from eventkit.batch import HELD
+from eventkit.buckets import Bucket
 from eventkit.decode import Ordering, record_id
 from eventkit.delivery import Deadline
+from eventkit.failures import GivenUp, document_of, keep
 from eventkit.names import name_in
-from eventkit.outcomes import Interrupted, Outcome, Reject
+from eventkit.outcomes import DONE, Interrupted, Outcome, Reject
 from eventkit.outgoing import Outgoing
+from eventkit.resources import Stream, Streamed, Table
+from eventkit.testing.clock import START
 from eventkit.testing.loop import TimelessLoop
 from eventkit.testing.runtimes import Stage
 from eventkit_lambda._alarm import Alarm
 from eventkit_lambda._host import Host
-from eventkit_lambda._response import Response
+from eventkit_lambda._mapping_response import failed
+from eventkit_lambda._stream_mapping import Side, StreamMapping
 from eventkit_lambda.handler import LambdaHandler
+from eventkit_lambda.mapping import mapping_of
 
 __all__ = ["LambdaRuntime", "open_lambda"]
 
 T = TypeVar("T")
 
 BATCH = 10
-"""Messages that a mapping hands over at most, by default; records of a stream are up to 100."""
-
-STREAM_BATCH = 100
+"""Messages that a mapping hands over at most, by default."""
 
 WAIT = 20.0
 """Seconds that a mapping waits for messages."""
 
 PAUSES = (60.0, 120.0)
 """Seconds before the second and the third attempt of an asynchronous invocation; there is no fourth."""
-
-STREAM_PAUSE = 10.0
-"""Seconds before a stream's records are handed over again; AWS does not say how long that takes."""
 
 
 class VirtualAlarm(Alarm):
@@ -88,9 +91,16 @@ class _Function(LambdaHandler):
         self.alarm: VirtualAlarm = VirtualAlarm(stage.clock, stage.threads.sleep)
         self._rejects: dict[str | None, Reject] = {}
         self._stage = stage
-        host = Host(stage.clock, stage.random, lambda: self.alarm, lambda: _loop(stage, self.alarm))
-        backend = _Noting(stage, self._rejects)
-        super().__init__(stage.app, names=stage.names, backend=backend, store=stage.store, host=host)
+        ids = count(1)
+        host = Host(
+            stage.clock,
+            stage.random,
+            lambda: self.alarm,
+            lambda: _loop(stage, self.alarm),
+            lambda: START + stage.clock(),
+            lambda: f"f{next(ids)}",
+        )
+        super().__init__(stage.app, names=stage.names, backend=stage.backend, store=stage.store, host=host)
 
     def _outcomes(self, records: Sequence[Raw], ordering: Ordering, end: float | None) -> list[Outcome]:
         self._rejects.clear()
@@ -100,23 +110,11 @@ class _Function(LambdaHandler):
                 self._stage.settled(record, self._rejects.get(record_id(record), outcome))
         return outcomes
 
-
-class _Noting:
-    """The stage's backend, noting what is kept while records of an order are handled."""
-
-    def __init__(self, stage: Stage, rejects: dict[str | None, Reject]) -> None:
-        self._backend = stage.backend
-        self._rejects = rejects
-
-    async def extend(self, queue: str, delays: Sequence[tuple[Raw, float]]) -> Unsettled:
-        return await self._backend.extend(queue, delays)
-
-    async def park(self, queue: str, record: Raw, reject: Reject) -> None:
-        await self._backend.park(queue, record, reject)
-        self._rejects[record_id(record)] = reject
-
-    async def publish(self, kind: str, address: str, messages: Sequence[Outgoing]) -> None:
-        await self._backend.publish(kind, address, messages)
+    async def _parked(self, record: Raw, reject: Reject) -> Outcome:
+        outcome = await super()._parked(record, reject)
+        if outcome == DONE:
+            self._rejects[record_id(record)] = reject
+        return outcome
 
 
 def _loop(stage: Stage, alarm: VirtualAlarm) -> TimelessLoop:
@@ -146,10 +144,12 @@ class LambdaRuntime:
         self._running: list[asyncio.Task[None]] = []
         self._handling: set[asyncio.Task[Any]] = set()
         self._queues: set[str] = set()
-        self._shards: dict[str, asyncio.Queue[Raw]] = {}
+        self._documents = count(1)
         self._environment = asyncio.Lock()
         for queue in stage.queues:
             self.consume(queue)
+        for resource in _streamed(stage.app):
+            self._start(self._mapping(resource).run())
 
     async def stop(self) -> None:
         """End the mappings, and return when what was handed over is handled."""
@@ -164,12 +164,7 @@ class LambdaRuntime:
             self._start(self._map(queue))
 
     def invoke(self, event: Raw) -> None:
-        records: Any = event.get("Records", ())
-        if records and records[0].get("eventSource") == "aws:dynamodb":
-            for record in records:
-                self._shard(str(record["eventSourceARN"])).put_nowait(record)
-        else:
-            self._start(self._invoke_asynchronously(event))
+        self._start(self._invoke_asynchronously(event))
 
     def sleep(self, seconds: float) -> None:
         self._function.alarm.sleep(seconds)
@@ -180,11 +175,29 @@ class LambdaRuntime:
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         self._running.append(self._tasks.create_task(work))
 
-    def _shard(self, stream: str) -> "asyncio.Queue[Raw]":
-        if stream not in self._shards:
-            self._shards[stream] = asyncio.Queue()
-            self._start(self._read(self._shards[stream]))
-        return self._shards[stream]
+    def _mapping(self, resource: Table[Any] | Stream[Any]) -> StreamMapping:
+        stage = self._stage
+        side = Side(
+            stage.names.app,
+            stage.streams,
+            lambda records: self._to_the_end(self._invoke({"Records": [*records]})),
+            self._discard,
+            lambda: START + stage.clock(),
+            lambda: f"d{next(self._documents)}",
+        )
+        factor = mapping_of(resource, stage.names)["ParallelizationFactor"]
+        return StreamMapping(resource, stage.names.address(resource), cast("int", factor), side)
+
+    async def _discard(self, failure: GivenUp) -> None:
+        """Send what is given up to the on-failure destination, as Lambda does: metadata to queues and topics."""
+        match self._stage.names.on_failure:
+            case None:
+                self.dropped.append({"Records": [*failure.records]})
+            case (Bucket.kind, _) as destination:
+                await keep(failure, destination, self._stage.backend)
+            case (kind, address):
+                message = Outgoing(json.dumps(document_of(failure)))
+                await self._stage.backend.publish(kind, address, [message])
 
     async def _map(self, queue: str) -> None:
         while True:
@@ -193,22 +206,10 @@ class LambdaRuntime:
                 await self._to_the_end(self._handed_over(queue, records))
 
     async def _handed_over(self, queue: str, records: Sequence[Raw]) -> None:
-        failed = await self._failed(records)
-        done = [record for record in records if record_id(record) not in failed]
+        response = await self._invoke({"Records": list(records)})
+        again = failed(response, [record_id(record) for record in records])
+        done = [record for record in records if record_id(record) not in again]
         await self._stage.backend.delete(queue, done)
-
-    async def _read(self, shard: "asyncio.Queue[Raw]") -> None:
-        waiting: list[Raw] = []
-        while True:
-            if not waiting:
-                waiting.append(await shard.get())
-            while len(waiting) < STREAM_BATCH and not shard.empty():
-                waiting.append(shard.get_nowait())
-            failed = await self._to_the_end(self._failed(waiting))
-            first = next((n for n, record in enumerate(waiting) if record_id(record) in failed), None)
-            del waiting[: len(waiting) if first is None else first]
-            if waiting:
-                await asyncio.sleep(STREAM_PAUSE)
 
     async def _to_the_end(self, work: Coroutine[Any, Any, T]) -> T:
         """Do what a stop must not cut off."""
@@ -217,13 +218,6 @@ class LambdaRuntime:
         task.add_done_callback(self._handling.discard)
         return await asyncio.shield(task)
 
-    async def _failed(self, records: Sequence[Raw]) -> set[str | None]:
-        """What the function reports of a batch: all where it fails as a whole."""
-        response = await self._invoke({"Records": list(records)})
-        if response is None:
-            return {record_id(record) for record in records}
-        return {failure["itemIdentifier"] for failure in response["batchItemFailures"]}
-
     async def _invoke_asynchronously(self, event: Raw) -> None:
         for pause in (0.0, *PAUSES):
             await asyncio.sleep(pause)
@@ -231,15 +225,22 @@ class LambdaRuntime:
                 return
         self.dropped.append(event)
 
-    async def _invoke(self, event: Raw) -> Response | None:
-        """The function's response, or None where it failed."""
+    async def _invoke(self, event: Raw) -> str | None:
+        """The function's response as text, or None where it failed."""
         payload = json.loads(json.dumps(event))
         async with self._environment:
             context = _Context(self._stage.clock() + self._stage.timeout, self._stage.clock)
             try:
-                return await self._stage.threads.call(lambda: self._function(payload, context), None)
+                return json.dumps(await self._stage.threads.call(lambda: self._function(payload, context), None))
             except (Exception, Interrupted):  # noqa: BLE001 - whatever it is, Lambda reports it and goes on
                 return None
+
+
+def _streamed(app: App) -> Sequence[Table[Any] | Stream[Any]]:
+    """The tables and streams that the app takes events of."""
+    selectors = (selector for route in app.routes() for selector in route.source.selectors)
+    found = dict.fromkeys(selector.resource for selector in selectors)
+    return [cast("Table[Any] | Stream[Any]", resource) for resource in found if isinstance(resource, Streamed)]
 
 
 @asynccontextmanager

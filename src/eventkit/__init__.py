@@ -6,7 +6,7 @@ The names below are the public ones; `docs/` shows them at work.
 from eventkit.app import App, Route, Router, Unmatched
 from eventkit.buckets import Bucket
 from eventkit.buses import Bus
-from eventkit.conditions import attribute, key, new, old
+from eventkit.conditions import attribute, key, new, old, partition_key
 from eventkit.decode import Batch, Ordering, Record, decode
 from eventkit.delivery import Deadline, Delivery
 from eventkit.discriminators import ByAttribute, ByField, Discriminator
@@ -17,10 +17,14 @@ from eventkit.errors import (
     ConfigurationError,
     DecodeError,
     EventkitError,
+    ExpiredCursorError,
     InjectionError,
     MessageTooLargeError,
     MissingExtraError,
     RouteError,
+    ThrottledError,
+    TrimmedDataError,
+    UnknownShardError,
     ValidationFailed,
 )
 from eventkit.events import (
@@ -29,6 +33,7 @@ from eventkit.events import (
     Change,
     DeleteMarkerCreated,
     Inserted,
+    KinesisRecord,
     Message,
     Modified,
     Notification,
@@ -52,9 +57,10 @@ from eventkit.middleware import CallNext, Middleware
 from eventkit.names import Names
 from eventkit.outcomes import Backoff, Done, Outcome, Reject, Retry
 from eventkit.publish import Sender, To
-from eventkit.resources import Destination, Queue, Resource, Table, Topic
+from eventkit.resources import Destination, Queue, Resource, Stream, Table, Topic
 from eventkit.signatures import Depends
 from eventkit.sources import Source
+from eventkit.stream_options import Start, StreamOptions
 
 __all__ = [
     "AbsentImageError",
@@ -81,9 +87,11 @@ __all__ = [
     "Discriminator",
     "Done",
     "EventkitError",
+    "ExpiredCursorError",
     "Idempotent",
     "InjectionError",
     "Inserted",
+    "KinesisRecord",
     "Message",
     "MessageTooLargeError",
     "Middleware",
@@ -116,10 +124,16 @@ __all__ = [
     "Router",
     "Sender",
     "Source",
+    "Start",
+    "Stream",
+    "StreamOptions",
     "StreamView",
     "Table",
+    "ThrottledError",
     "To",
     "Topic",
+    "TrimmedDataError",
+    "UnknownShardError",
     "Unmatched",
     "ValidationFailed",
     "attribute",
@@ -127,4 +141,5 @@ __all__ = [
     "key",
     "new",
     "old",
+    "partition_key",
 ]

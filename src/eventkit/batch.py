@@ -1,10 +1,11 @@
 """In which order the records of a batch are handled, and what a failure does to those behind it. Pure.
 
-A record that must be retried holds back those after it in its order: the rest of its message group on a FIFO queue
-("Implementing partial batch responses"), the rest of the shard on a stream. Held records come back at once.
+A record that must be retried holds back those after it in its lane: the rest of its message group on a FIFO queue
+("Implementing partial batch responses"), the rest of the shard on a stream, or of the key where the stream's records
+are ordered by key. Held records come back at once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from eventkit._json import is_object
 from eventkit.decode import Ordering
@@ -13,7 +14,7 @@ from eventkit.errors import DecodeError
 from eventkit.events import Message
 from eventkit.outcomes import Backoff, Interrupted, Outcome, Retry
 
-__all__ = ["HELD", "group_of", "handle_batch_inline", "hold_back", "lanes", "later", "positions"]
+__all__ = ["HELD", "Held", "LaneOf", "handle_batch_inline", "lane_by", "lanes", "later", "positions"]
 
 HELD = Retry(after=0)
 """The outcome of a record that was not tried, because one before it in its order must be retried."""
@@ -22,6 +23,9 @@ UNSETTLED = Backoff()
 """The delays of a record that no route's `Backoff` speaks for."""
 
 Raw = Mapping[str, object]
+
+LaneOf = Callable[[Raw], Hashable]
+"""What a record keeps its order within; None is the whole batch, or shard: among all, whatever their lanes."""
 
 
 def later(record: Raw, error: BaseException, random: Callable[[], float]) -> Retry:
@@ -36,44 +40,69 @@ def later(record: Raw, error: BaseException, random: Callable[[], float]) -> Ret
     return Retry(UNSETTLED.delay(attempt, random), error=error)
 
 
-def group_of(record: Raw, ordering: Ordering) -> str | None:
-    """What the record must keep its order within, or None where nothing."""
+def lane_by(ordering: Ordering) -> LaneOf:
+    """What tells the lanes of a batch apart that has this ordering."""
     match ordering:
         case Ordering.NONE:
-            return None
-        case Ordering.SHARD:
-            return "shard"
+            return id
         case Ordering.GROUP:
-            attributes = record.get("attributes") if is_object(record) else None
-            group = attributes.get("MessageGroupId") if is_object(attributes) else None
-            return group if isinstance(group, str) else ""
+            return _group_of
+        case Ordering.SHARD:
+            return _shard_of
 
 
-def positions(records: Sequence[Raw], ordering: Ordering) -> list[list[int]]:
-    """The records' positions, apart in what may run at once; within a lane they run one after the other."""
-    if ordering is Ordering.NONE:
+def _group_of(record: Raw) -> str:
+    attributes = record.get("attributes") if is_object(record) else None
+    group = attributes.get("MessageGroupId") if is_object(attributes) else None
+    return group if isinstance(group, str) else ""
+
+
+def _shard_of(_: Raw) -> None:
+    return None
+
+
+def positions(records: Sequence[Raw], lane_of: LaneOf) -> list[list[int]]:
+    """The records' positions, apart in what may run at once; within a lane they run one after the other.
+
+    Where a record keeps its order among all of the shard, all are together.
+    """
+    if lane_of is id:
         return [[position] for position in range(len(records))]
-    found: dict[str | None, list[int]] = {}
+    found: dict[Hashable, list[int]] = {}
     for position, record in enumerate(records):
-        found.setdefault(group_of(record, ordering), []).append(position)
-    return list(found.values())
+        found.setdefault(lane_of(record), []).append(position)
+    return [[*range(len(records))]] if None in found else list(found.values())
 
 
-def lanes(records: Sequence[Raw], ordering: Ordering) -> list[list[Raw]]:
+def lanes(records: Sequence[Raw], lane_of: LaneOf) -> list[list[Raw]]:
     """The records apart in what may run at once; within a lane they run one after the other."""
-    return [[records[position] for position in lane] for lane in positions(records, ordering)]
+    return [[records[position] for position in lane] for lane in positions(records, lane_of)]
 
 
-def hold_back(failed: set[str], record: Raw, ordering: Ordering) -> None:
-    """Note that a record must be retried: what `failed` names is held back from now on."""
-    group = group_of(record, ordering)
-    if group is not None:
-        failed.add(group)
+class Held:
+    """The lanes of a batch that are held back, because a record in them must be retried."""
+
+    def __init__(self, lane_of: LaneOf) -> None:
+        self._lane_of = lane_of
+        self._lanes: set[Hashable] = set()
+
+    def add(self, record: Raw) -> None:
+        """Note that a record must be retried."""
+        self._lanes.add(self._lane_of(record))
+
+    def holds(self, record: Raw) -> bool:
+        """Whether a record must wait for one before it. Behind one that keeps its order among all, all wait."""
+        if not self._lanes:
+            return False
+        lane = self._lane_of(record)
+        if lane is None:
+            self._lanes.add(None)
+        return None in self._lanes or lane in self._lanes
 
 
 def handle_batch_inline(
     records: Sequence[Raw],
-    ordering: Ordering,
+    lane_of: LaneOf,
     handle: Callable[[Raw, Deadline | None], Outcome],
     deadline: Deadline | None,
 ) -> list[Outcome]:
@@ -82,15 +111,15 @@ def handle_batch_inline(
     An `Interrupted` ends it: the record at hand is to be retried, and those that were not tried are held.
     """
     outcomes: list[Outcome] = [HELD] * len(records)
-    failed: set[str] = set()
+    held = Held(lane_of)
     position = 0
     try:
         for position, record in enumerate(records):
-            if failed and group_of(record, ordering) in failed:
+            if held.holds(record):
                 continue
             outcomes[position] = outcome = handle(record, deadline)
             if type(outcome) is Retry:
-                hold_back(failed, record, ordering)
+                held.add(record)
     except Interrupted as cut:
         outcomes[position] = Retry(error=cut)
     return outcomes

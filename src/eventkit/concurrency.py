@@ -3,8 +3,7 @@
 from asyncio import CancelledError, TaskGroup, timeout
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from eventkit.batch import HELD, Raw, group_of, hold_back, positions
-from eventkit.decode import Ordering
+from eventkit.batch import HELD, Held, LaneOf, Raw, positions
 from eventkit.delivery import Deadline
 from eventkit.outcomes import Interrupted, Outcome, Retry
 
@@ -15,7 +14,7 @@ Handle = Callable[[Raw, Deadline | None], Awaitable[Outcome]]
 
 async def handle_lane(
     records: Iterable[tuple[int, Raw]],
-    ordering: Ordering,
+    lane_of: LaneOf,
     handle: Handle,
     deadline: Deadline | None,
     outcomes: list[Outcome],
@@ -24,22 +23,22 @@ async def handle_lane(
 
     What is at hand when the task is cancelled is to be retried. Raises `CancelledError` and `Interrupted`.
     """
-    failed: set[str] = set()
+    held = Held(lane_of)
     position = 0
     try:
         for position, record in records:
-            if failed and group_of(record, ordering) in failed:
+            if held.holds(record):
                 continue
             outcomes[position] = outcome = await handle(record, deadline)
             if type(outcome) is Retry:
-                hold_back(failed, record, ordering)
+                held.add(record)
     except (CancelledError, Interrupted):
         outcomes[position] = Retry(error=Interrupted("the time for this batch is over"))
         raise
 
 
 async def handle_batch(
-    records: Sequence[Raw], ordering: Ordering, handle: Handle, concurrency: int, deadline: Deadline | None
+    records: Sequence[Raw], lane_of: LaneOf, handle: Handle, concurrency: int, deadline: Deadline | None
 ) -> list[Outcome]:
     """The outcomes of a batch's records, in order.
 
@@ -50,9 +49,9 @@ async def handle_batch(
     try:
         async with timeout(None if deadline is None else deadline.remaining()):
             if concurrency == 1:
-                await handle_lane(enumerate(records), ordering, handle, deadline, outcomes)
+                await handle_lane(enumerate(records), lane_of, handle, deadline, outcomes)
             else:
-                await _handle_lanes(records, ordering, handle, concurrency, deadline, outcomes)
+                await _handle_lanes(records, lane_of, handle, concurrency, deadline, outcomes)
     except* (TimeoutError, Interrupted):
         pass  # the outcomes say what was cut off
     return outcomes
@@ -60,18 +59,18 @@ async def handle_batch(
 
 async def _handle_lanes(
     records: Sequence[Raw],
-    ordering: Ordering,
+    lane_of: LaneOf,
     handle: Handle,
     concurrency: int,
     deadline: Deadline | None,
     outcomes: list[Outcome],
 ) -> None:
-    waiting = iter(positions(records, ordering))
+    waiting = iter(positions(records, lane_of))
 
     async def work() -> None:
         for lane in waiting:
             members = [(position, records[position]) for position in lane]
-            await handle_lane(members, ordering, handle, deadline, outcomes)
+            await handle_lane(members, lane_of, handle, deadline, outcomes)
 
     async with TaskGroup() as workers:
         for _ in range(min(concurrency, len(records))):

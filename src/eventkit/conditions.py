@@ -1,7 +1,8 @@
 """Conditions under which a source takes an event: values that can be evaluated, explained and compiled.
 
 The operators are those of Amazon SNS's filter policies ("Amazon SNS subscription filter policies"), for message
-attributes (`attribute`), for the images of a DynamoDB change (`new`, `old`) and for an object's key (`key`)::
+attributes (`attribute`), for the images of a DynamoDB change (`new`, `old`), for an object's key (`key`) and for the
+partition key of a Kinesis record (`partition_key`)::
 
     posts.where(attribute("type").equals("created", "edited") & attribute("price").at_least(100))
     todos.modified().where(new("status").becomes("active"))
@@ -15,7 +16,7 @@ from eventkit._json import is_object
 from eventkit._logic import Check, Condition
 from eventkit._operators import OPERATORS, Operator, same
 from eventkit.errors import RouteError
-from eventkit.events import AwsEvent, Change, ObjectEvent, dynamodb
+from eventkit.events import AwsEvent, Change, KinesisRecord, ObjectEvent, dynamodb
 from eventkit.values import Value
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "kind",
     "new",
     "old",
+    "partition_key",
 ]
 
 Scalar = str | int | float | Decimal | bool | None
@@ -97,9 +99,9 @@ def _bounds(bounds: tuple[Any, ...]) -> str:
 
 
 class Field(Value):
-    """Something of an event that a condition looks at; made by `attribute`, `new`, `old` and `key`."""
+    """Something of an event that a condition looks at; made by `attribute`, `new` and `old`, or one that is there."""
 
-    subject: Literal["attribute", "new", "old", "key", "kind"]
+    subject: Literal["attribute", "new", "old", "key", "kind", "partition key"]
     name: str
 
     def values(self, event: AwsEvent) -> tuple[object, ...]:
@@ -109,6 +111,8 @@ class Field(Value):
                 found: object = event.attributes.get(self.name, MISSING)
             case "key" | "kind":
                 found = getattr(event, self.subject) if isinstance(event, ObjectEvent) else MISSING
+            case "partition key":
+                found = event.partition_key if isinstance(event, KinesisRecord) else MISSING
             case "new" | "old":
                 found = _in_image(event, "NewImage" if self.subject == "new" else "OldImage", self.name)
         if found is MISSING:
@@ -244,3 +248,6 @@ key: Final = Field("key", "")
 
 kind: Final = Field("kind", "")
 """What happened to an object, within its family: `Put`, `DeleteMarkerCreated`."""
+
+partition_key: Final = Field("partition key", "")
+"""A Kinesis record's partition key."""

@@ -2,12 +2,13 @@
 
 What is recognised ("Event message structure", "Fanout to Amazon SQS queues" and their neighbours in AWS's guides):
 
-- a Lambda invocation by SQS, SNS, S3, DynamoDB Streams or an EventBridge rule, `s3:TestEvent`;
-- inside a message's body: an SNS notification, S3 notifications, an event of EventBridge, `s3:TestEvent`.
+- a Lambda invocation by SQS, SNS, S3, DynamoDB Streams, Kinesis or an EventBridge rule, `s3:TestEvent`;
+- inside a message's body: an SNS notification, S3 notifications, an event of EventBridge, `s3:TestEvent`;
+- inside a Kinesis record: the user records of an aggregate.
 
 EventBridge's events of Amazon S3 become those that its notifications are.
 
-Anything else in a body is the sender's own message.
+Anything else in a body, and in a Kinesis record, is the sender's own message.
 """
 
 import re
@@ -23,6 +24,7 @@ from eventkit.events import AwsEvent, BusEvent, Message, Notification, TestEvent
 from eventkit.events._base import text_or_none
 from eventkit.events.dynamodb import change_event
 from eventkit.events.eventbridge import from_eventbridge, is_event
+from eventkit.events.kinesis import kinesis_records
 from eventkit.events.s3 import object_event
 from eventkit.values import Value
 
@@ -33,6 +35,9 @@ MAX_ENVELOPES = 4
 
 DETAIL_TYPE = '"detail-type"'
 """What every event of EventBridge has."""
+
+STREAMS = ("aws:dynamodb", "aws:kinesis")
+"""Sources whose records come in the order of a shard."""
 
 _AWS_SOURCE = re.compile(r"aws:[a-z0-9-]{1,32}")
 """How AWS names sources; anything else is not repeated in texts."""
@@ -79,7 +84,8 @@ def decode(event: object) -> Batch:
 
     `event` is the parsed JSON that Lambda hands to a function, or a notification as SNS or S3 send it.
     A record that cannot be decoded keeps its error and harms no other. Raises `DecodeError` when the whole is not
-    an event of a service that eventkit knows.
+    an event of a service that eventkit knows, and `MissingExtraError` for an aggregated Kinesis record that nothing
+    can read here.
     """
     raws = records_of(event)
     return Batch(tuple(_record(raw) for raw in raws), ordering_of(raws))
@@ -101,7 +107,7 @@ def records_of(event: object) -> list[Mapping[str, object]]:
         if _is_single(event):
             return [event]
     raise DecodeError(
-        "this is not an event of SQS, SNS, S3, DynamoDB Streams or EventBridge: it has neither a list of "
+        "this is not an event of SQS, SNS, S3, DynamoDB Streams, Kinesis or EventBridge: it has neither a list of "
         "'Records' nor the fields of a notification"
     )
 
@@ -114,7 +120,7 @@ def ordering_of(records: Sequence[Mapping[str, object]]) -> Ordering:
     """The ordering that the source of the records keeps; the first record that names its source tells."""
     for raw in records:
         if is_object(raw) and "eventSource" in raw:
-            if raw["eventSource"] == "aws:dynamodb":
+            if raw["eventSource"] in STREAMS:
                 return Ordering.SHARD
             arn = raw.get("eventSourceARN")
             return Ordering.GROUP if isinstance(arn, str) and arn.endswith(".fifo") else Ordering.NONE
@@ -125,12 +131,17 @@ def record_id(raw: Mapping[str, object]) -> str | None:
     """What a partial batch response names the record by, or None where the record lacks it."""
     if not is_object(raw):
         return None
-    change = raw.get("dynamodb")
-    return text_or_none(change.get("SequenceNumber") if is_object(change) else raw.get("messageId"))
+    change, data = raw.get("dynamodb"), raw.get("kinesis")
+    if is_object(change):
+        return text_or_none(change.get("SequenceNumber"))
+    return text_or_none(data.get("sequenceNumber") if is_object(data) else raw.get("messageId"))
 
 
 def unwrap(raw: Mapping[str, object]) -> tuple[AwsEvent, ...]:
-    """The events inside one record, in order. Raises `DecodeError` when one of them cannot be decoded."""
+    """The events inside one record, in order.
+
+    Raises `DecodeError` when one of them cannot be decoded, and `MissingExtraError` as `decode` does.
+    """
     if not is_object(raw):
         raise DecodeError("a record is not an object")
     source = raw.get("eventSource")
@@ -141,6 +152,8 @@ def unwrap(raw: Mapping[str, object]) -> tuple[AwsEvent, ...]:
         return (object_event(raw),)
     if source == "aws:dynamodb":
         return (change_event(raw),)
+    if source == "aws:kinesis":
+        return kinesis_records(raw)
     if raw.get("EventSource") == "aws:sns":
         notification = raw.get("Sns")
         if not is_object(notification):
@@ -150,7 +163,7 @@ def unwrap(raw: Mapping[str, object]) -> tuple[AwsEvent, ...]:
 
 
 def _unknown(source: object) -> tuple[AwsEvent, ...]:
-    known = "aws:sqs, aws:sns, aws:s3, aws:dynamodb, and events of EventBridge"
+    known = "aws:sqs, aws:sns, aws:s3, aws:dynamodb, aws:kinesis, and events of EventBridge"
     named = f"the source {source!r}" if isinstance(source, str) and _AWS_SOURCE.fullmatch(source) else "no source"
     raise DecodeError(f"a record names {named}; eventkit decodes {known}")
 

@@ -6,22 +6,23 @@ decode it, find the routes that take its events, hand each event to each of them
 
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from eventkit.app import App, Route, Unmatched
-from eventkit.decode import may_hold_events, unwrap
+from eventkit.batch import LaneOf, lane_by
+from eventkit.decode import Ordering, may_hold_events, unwrap
 from eventkit.delivery import Deadline, Delivery
-from eventkit.errors import ConfigurationError, DecodeError
+from eventkit.errors import ConfigurationError, DecodeError, EventkitError, MissingExtraError, RouteError
 from eventkit.events import AwsEvent, Message, TestEvent
 from eventkit.execution import Call, CallOnLoop, Environment, Execution, Guards, log_outcome
 from eventkit.inject import Injector, Overrides
 from eventkit.names import Names
-from eventkit.outcomes import DONE, Outcome, Reject, combine
+from eventkit.outcomes import DONE, Outcome, Reject, Retry, combine
 from eventkit.publish import Publisher, Sender
-from eventkit.resources import Destination, Resource
+from eventkit.resources import Destination, Resource, Streamed
 from eventkit.routing import Candidate, Entry, RoutingTable, is_about
 from eventkit.sources import SKIPPED, Selector
 from eventkit.values import Value
@@ -43,6 +44,9 @@ Deliver = Callable[[AwsEvent, Deadline | None], Outcome]
 """Hands an event to everyone who takes it."""
 
 DeliverOnLoop = Callable[[AwsEvent, Deadline | None], Awaitable[Outcome]]
+
+EventLane = Callable[[AwsEvent], Hashable]
+"""What an event keeps its order within."""
 
 Unwanted = Callable[[AwsEvent], Outcome]
 """The outcome of an event that nobody takes."""
@@ -101,6 +105,24 @@ class Dispatcher:
 
         self._inline_messages = self._inline.known(Message)
         self._on_loop_messages = self._on_loop.known(Message)
+        self._lanes = _lanes(names, entries)
+
+    def lane_by(self, ordering: Ordering) -> LaneOf:
+        """What tells the lanes of a batch apart that has this ordering."""
+        return self.lane_of if ordering is Ordering.SHARD and self._lanes is not None else lane_by(ordering)
+
+    def lane_of(self, record: Raw) -> Hashable:
+        """What a stream's record keeps its order within: its key, or None where that is its whole shard.
+
+        So it is where its resource tells no keys apart, and for an aggregate of records with several keys.
+        """
+        if self._lanes is None:
+            return None
+        try:
+            found = {lane_of(event) for event in unwrap(record) if (lane_of := self._lanes.target(event))}
+        except EventkitError:  # which becomes the record's outcome when it is handled
+            return None
+        return found.pop() if len(found) == 1 else None
 
     def handle_inline(self, record: Raw, deadline: Deadline | None = None) -> Outcome:
         """The outcome of one record, for an app whose handlers are all `inline`."""
@@ -108,11 +130,11 @@ class Dispatcher:
         if deliver is not None:
             return deliver(Message(record), deadline)
         try:
-            events = unwrap(record)
+            events = self._events(record)
             if len(events) == 1:
                 return self._inline.target(events[0])(events[0], deadline)
             return combine([self._inline.target(event)(event, deadline) for event in events])
-        except DecodeError as error:
+        except (DecodeError, MissingExtraError, RouteError) as error:
             return _undecodable(error)
 
     def handle(self, record: Raw, deadline: Deadline | None = None) -> Awaitable[Outcome]:
@@ -122,12 +144,36 @@ class Dispatcher:
 
     async def _handle(self, record: Raw, deadline: Deadline | None) -> Outcome:
         try:
-            events = unwrap(record)
+            events = self._events(record)
             if len(events) == 1:
                 return await self._on_loop.target(events[0])(events[0], deadline)
             return combine([await self._parts.target(event)(event, deadline) for event in events])
-        except DecodeError as error:
+        except (DecodeError, MissingExtraError, RouteError) as error:
             return _undecodable(error)
+
+    def _events(self, record: Raw) -> Sequence[AwsEvent]:
+        """The events in a record. Raises `DecodeError` also where one has no key, and so no place in any order."""
+        events = unwrap(record)
+        if self._lanes is not None:
+            for event in events:
+                if lane_of := self._lanes.target(event):
+                    lane_of(event)
+        return events
+
+
+def _lanes(
+    names: Names, entries: Sequence[tuple[Selector, Execution]]
+) -> RoutingTable[EventLane, EventLane | None] | None:
+    """What tells the lanes of a stream's events apart; None where nothing does."""
+    resources = {one.resource: None for one, _ in entries if isinstance(one.resource, Streamed)}
+    keyed: list[Entry[EventLane]] = [
+        Entry(Selector(one, (AwsEvent,), None, one), "", one.lane_of) for one in resources if one.keyed
+    ]
+    return RoutingTable(names, keyed, _first_of) if keyed else None
+
+
+def _first_of(candidates: Sequence[Candidate[EventLane]]) -> EventLane | None:
+    return candidates[0].target if candidates else None
 
 
 def _of_own_message(known: Mapping[object, T], record: Raw) -> T | None:
@@ -230,9 +276,10 @@ def _unmatched(event: AwsEvent) -> object:
 _UNMATCHED = Selector(Resource("unmatched"), (AwsEvent,), _unmatched, Unmatched)
 
 
-def _undecodable(error: DecodeError) -> Outcome:
-    outcome = Reject(str(error), error=error)
-    log_outcome(outcome, {})
+def _undecodable(error: DecodeError | MissingExtraError | RouteError) -> Outcome:
+    """A record that nobody can decode is rejected; one that this installation, or this app, cannot comes again."""
+    outcome = Reject(str(error), error=error) if isinstance(error, DecodeError) else Retry(error=error)
+    log_outcome(outcome, {"reason": str(error)})
     return outcome
 
 

@@ -13,6 +13,10 @@
     ├── ConfigurationError     the operator: a name, an address or a setting is missing or wrong
     │   └── MissingExtraError      an optional dependency is not installed
     └── BackendError           the operator: AWS, or what stands for it, refused or could not be reached
+        ├── ThrottledError         it was asked more often than it allows
+        ├── ExpiredCursorError     a shard was not read for too long: open a new cursor
+        ├── TrimmedDataError       records were to be read that are kept no more
+        └── UnknownShardError      a shard is gone, with all its records
 
 No message holds a payload, a receipt handle, a token or a signature.
 """
@@ -24,10 +28,14 @@ __all__ = [
     "ConfigurationError",
     "DecodeError",
     "EventkitError",
+    "ExpiredCursorError",
     "InjectionError",
     "MessageTooLargeError",
     "MissingExtraError",
     "RouteError",
+    "ThrottledError",
+    "TrimmedDataError",
+    "UnknownShardError",
     "ValidationFailed",
 ]
 
@@ -102,3 +110,19 @@ class MissingExtraError(ConfigurationError):
 
 class BackendError(EventkitError):
     """AWS, or what stands for it, refused a call or could not be reached; the cause is kept as `__cause__`."""
+
+
+class ThrottledError(BackendError):
+    """The service was asked more often than it allows; the same call succeeds later."""
+
+
+class ExpiredCursorError(BackendError):
+    """A cursor was not used for too long: 5 minutes on Kinesis, 15 on DynamoDB Streams. Nothing is lost."""
+
+
+class TrimmedDataError(BackendError):
+    """The records at a position are kept no more: what lies before the oldest record that there is, is lost."""
+
+
+class UnknownShardError(BackendError):
+    """The shard is gone, with all its records."""

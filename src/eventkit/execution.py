@@ -194,8 +194,8 @@ class Execution:
         outermost = event.outermost
         attempt = outermost.attempt if isinstance(outermost, Message) else 1
         if isinstance(outcome, Retry) and outcome.after is None:
-            after = self.route.options.retry.delay(attempt, self._environment.random)
-            outcome = Retry(after, error=outcome.error)
+            backoff = self.route.options.retry
+            outcome = Retry(backoff.delay(attempt, self._environment.random), error=outcome.error, backoff=backoff)
         if isinstance(outcome, Reject) and outcome.handler is None:
             outcome = Reject(outcome.reason, error=outcome.error, handler=self.route.name)
         if outcome is not DONE:

@@ -4,9 +4,10 @@ Every resource's physical name is its logical one unless the environment says ot
 become `_` and upper case):
 
 ===============================  ==========================================================================
-``EVENTKIT_QUEUE_THUMBNAILS``    a queue's name, URL or ARN; likewise ``BUCKET``, ``BUS``, ``TABLE`` and ``TOPIC``
+``EVENTKIT_QUEUE_THUMBNAILS``    a queue's name, URL or ARN; likewise ``BUCKET``, ``BUS``, ``STREAM``, ``TABLE`` and
+                                 ``TOPIC``
 ``EVENTKIT_VIA_PHOTOS``          ``sqs:`` and the queue that carries a bucket's, topic's or bus's events
-``EVENTKIT_ON_FAILURE``          ``sqs:`` or ``sns:`` and where rejected events go that came from no queue
+``EVENTKIT_ON_FAILURE``          ``sqs:``, ``sns:`` or ``s3:`` and where rejected events go that came from no queue
 ===============================  ==========================================================================
 
 A full ARN is an allow list of one: an event that names another account or Region is not the resource's.
@@ -20,24 +21,27 @@ from eventkit.buckets import Bucket
 from eventkit.buses import Bus
 from eventkit.errors import ConfigurationError
 from eventkit.events._base import parse_arn
-from eventkit.resources import Queue, Resource, Table, Topic
+from eventkit.resources import Queue, Resource, Stream, Streamed, Table, Topic
 from eventkit.values import Value, replace
 
 __all__ = ["Names"]
 
 PREFIX = "EVENTKIT_"
 ON_FAILURE = "EVENTKIT_ON_FAILURE"
-SCHEMES = {Queue.service: Queue.kind, Topic.service: Topic.kind}
-KINDS = {kind.kind.upper(): kind for kind in (Bucket, Bus, Table, Queue, Topic)}
+SCHEMES = {kind.service: kind.kind for kind in (Queue, Topic, Bucket)}
+KINDS = {kind.kind.upper(): kind for kind in (Bucket, Bus, Stream, Table, Queue, Topic)}
 CARRIED = (Bucket, Bus, Topic)
+
+INSIDE = {Table.kind: "/stream/", Stream.kind: "/consumer/"}
+"""What an event's ARN goes on with after the resource's own: a table's stream, a consumer with enhanced fan-out."""
 
 
 class Names(Value):
     """The physical names of an app's resources.
 
     `app` is the app's name; `physical` maps `"QUEUE_THUMBNAILS"` to a name, URL or ARN; `via` maps `"PHOTOS"` to
-    the queue that carries the resource's notifications; `on_failure` is the kind (`queue` or `topic`) and the
-    address of what takes rejected events that came from no queue, and so have no dead-letter queue.
+    the queue that carries the resource's notifications; `on_failure` is the kind (`queue`, `topic` or `bucket`) and
+    the address of what takes rejected events that came from no queue, and so have no dead-letter queue.
     """
 
     app: str
@@ -49,7 +53,7 @@ class Names(Value):
     def from_environ(cls, app: str, environ: Mapping[str, str]) -> "Names":
         """Read the names from the environment.
 
-        Raises `ConfigurationError` for a carrier that is no queue, and a destination that is neither queue nor topic.
+        Raises `ConfigurationError` for a carrier that is no queue, and a destination that is no queue, topic or bucket.
         """
         physical: dict[str, str] = {}
         via: dict[str, str] = {}
@@ -92,8 +96,11 @@ class Names(Value):
     def carrier(self, resource: Resource) -> str:
         """The queue that brings the resource's events to a poller: its name, URL or ARN.
 
-        A queue carries itself; a bucket's, topic's or bus's events are by convention in `<app>-<resource>`.
+        A queue carries itself; a bucket's, topic's or bus's events are by convention in `<app>-<resource>`. Raises
+        `ConfigurationError` for a table and a stream, whose events come in no queue.
         """
+        if isinstance(resource, Streamed):
+            raise ConfigurationError(f"the events of {resource} come in the shards of its stream, and in no queue")
         if resource.kind == Queue.kind:
             return self.address(resource)
         return self.via.get(_variable(resource.name), f"{self.app}-{resource.name}")
@@ -103,7 +110,8 @@ class Names(Value):
         address = self.address(resource)
         if not parse_arn(address):
             return name == name_in(address)
-        return arn == address or (isinstance(resource, Table) and arn.startswith(f"{address}/stream/"))
+        inside = INSIDE.get(resource.kind)
+        return arn == address or (inside is not None and arn.startswith(address + inside))
 
 
 def variable_of(resource: Resource) -> str:
@@ -151,4 +159,4 @@ def _destination(where: str, value: str) -> tuple[str, str]:
     scheme, _, address = value.partition(":")
     if scheme in SCHEMES and address:
         return SCHEMES[scheme], address
-    raise ConfigurationError(f"{where}: {value!r} is no destination; write sqs: or sns: and the name, URL or ARN")
+    raise ConfigurationError(f"{where}: {value!r} is no destination; write sqs:, sns: or s3: and the name, URL or ARN")

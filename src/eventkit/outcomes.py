@@ -19,17 +19,21 @@ class Retry(Exception):  # noqa: N818 - a word of the vocabulary, not an error
     """The same message again, after `after` seconds. Raise it in a handler, or return it from a middleware.
 
     `after` None leaves the delay to the route's `Backoff`. `error` is the exception that caused the retry, if
-    there was one. Values compare by what they say.
+    there was one; `backoff` is what the delay was taken from, for a runtime that counts the attempts itself. Values
+    compare by what they say.
     """
 
     __match_args__ = ("after", "error")
 
-    def __init__(self, after: float | None = None, *, error: BaseException | None = None) -> None:
+    def __init__(
+        self, after: float | None = None, *, error: BaseException | None = None, backoff: "Backoff | None" = None
+    ) -> None:
         if after is not None and not 0 <= after <= MAX_VISIBILITY:
             raise ConfigurationError(f"Retry(after={after!r}): the delay must be from 0 to {MAX_VISIBILITY} seconds")
         super().__init__(after)
         self.after = after
         self.error = error
+        self.backoff = backoff
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Retry) and other.after == self.after

@@ -10,11 +10,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, Union, cast, get_args, overload
 
 from eventkit._annotations import accepts
-from eventkit.errors import RouteError
+from eventkit.discriminators import ByAttribute
+from eventkit.errors import DecodeError, RouteError
 from eventkit.events import (
     AwsEvent,
     Change,
     Inserted,
+    Item,
+    KinesisRecord,
     Message,
     Modified,
     Notification,
@@ -22,14 +25,17 @@ from eventkit.events import (
 )
 from eventkit.outgoing import Outgoing
 from eventkit.sources import SKIPPED, Selection, Selector, Source
+from eventkit.stream_options import StreamOptions
 from eventkit.validation import Reader, name_of
 
 if TYPE_CHECKING:
-    from eventkit.discriminators import Carrier, Discriminator, Upcaster
+    from eventkit.cloudevents import CloudEvents
+    from eventkit.discriminators import ByField, Carrier, Discriminator, Upcaster
     from eventkit.event_types import EventTypes
 
-__all__ = ["Destination", "Queue", "Resource", "Table", "Topic"]
+__all__ = ["Destination", "Queue", "Resource", "Stream", "Streamed", "Table", "Topic"]
 
+E = TypeVar("E", bound=AwsEvent)
 M = TypeVar("M")
 N = TypeVar("N")
 N2 = TypeVar("N2")
@@ -109,8 +115,8 @@ class Destination(Generic[M_contra]):
         return Outgoing(self.to_text(message))
 
 
-class Messages(Typed[M], Source[M], Destination[M]):
-    """What queues and topics share: a message's text is the user's model."""
+class Texts(Typed[M], Source[M]):
+    """What queues, topics, buses and streams share: the text of an event is the user's model."""
 
     events: ClassVar[tuple[type[AwsEvent], ...]]
 
@@ -132,7 +138,7 @@ class Messages(Typed[M], Source[M], Destination[M]):
         self.types: Discriminator | None = types
         self.upcasters: tuple[Upcaster, ...] = tuple(upcasters)
         if self.upcasters and types is None:
-            raise RouteError(f"{self} has upcasters, and nothing says versions: add types=ByAttribute(version=…)")
+            raise RouteError(f"{self} has upcasters, and nothing says versions: add types=ByField(version=…)")
 
     @cached_property
     def event_types(self) -> "EventTypes | None":
@@ -148,16 +154,6 @@ class Messages(Typed[M], Source[M], Destination[M]):
 
     def type_of(self, event: AwsEvent) -> str | None:
         return None if self.event_types is None else self.event_types.named(cast("Carrier", event))
-
-    def to_text(self, message: M) -> str:
-        """The message as it is sent: JSON, or the text itself where the type is `str`."""
-        return self.encode(message).text
-
-    def encode(self, message: M) -> Outgoing:
-        """The message as it is sent, with what says its type. Raises `AuthorError` for one that is not of its types."""
-        if self.event_types is None:
-            return Outgoing(self.reader.to_text(message))
-        return self.event_types.encode(message)
 
     @property
     def selectors(self) -> tuple[Selector, ...]:
@@ -199,6 +195,20 @@ class Messages(Typed[M], Source[M], Destination[M]):
         return read_kind
 
 
+class Messages(Texts[M], Destination[M]):
+    """What queues, topics and buses share: messages are taken from them, and published to them."""
+
+    def to_text(self, message: M) -> str:
+        """The message as it is sent: JSON, or the text itself where the type is `str`."""
+        return self.encode(message).text
+
+    def encode(self, message: M) -> Outgoing:
+        """The message as it is sent, with what says its type. Raises `AuthorError` for one that is not of its types."""
+        if self.event_types is None:
+            return Outgoing(self.reader.to_text(message))
+        return self.event_types.encode(message)
+
+
 class Queue(Messages[M]):
     """An SQS queue whose messages' bodies are `M`s; a FIFO queue's name ends in `.fifo`.
 
@@ -227,11 +237,70 @@ class Topic(Messages[M]):
     events: ClassVar[tuple[type[AwsEvent], ...]] = (Notification, Message)
 
 
-class Table(Typed[M]):
+class Streamed(Generic[E]):
+    """What tables and streams share: their events come from the shards of a stream, in an order.
+
+    Attributes:
+        stream: How the stream is consumed.
+        order_by: Gives the key within which events keep their order, something hashable, or None for one that keeps
+            its order among all of its shard. It is called before the event is matched or read.
+    """
+
+    stream: StreamOptions
+    order_by: Callable[[E], object] | None
+
+    @property
+    def keyed(self) -> bool:
+        """Whether events keep their order within keys, and not among all of their shard."""
+        return self.order_by is not None or self.stream.parallel > 1
+
+    def lane_of(self, event: AwsEvent) -> object | None:
+        """The key within which an event of the resource keeps its order; None where that is its whole shard.
+
+        Without `order_by` it is the key by which Lambda divides a shard, if `stream.parallel` says so
+        (`ParallelizationFactor`): a change's item, a record's partition key; for a record of an aggregate that of the
+        aggregate. Raises `DecodeError` where the event has no such key, and `RouteError` for one that is not hashable.
+        """
+        own = cast("E", event)
+        if self.order_by is None:
+            return self._divided_by(own) if self.keyed else None
+        try:
+            key = self.order_by(own)
+        except Exception as error:
+            why = f"order_by raised {type(error).__name__}"
+            raise DecodeError(f"{self}: what a record is ordered by is missing: {why}") from error
+        try:
+            hash(key)
+        except TypeError:
+            raise RouteError(f"{self}: order_by gives a {type(key).__name__}, and a key must be hashable") from None
+        return key
+
+    def _divided_by(self, event: E) -> object:
+        raise NotImplementedError
+
+
+class Table(Typed[M], Streamed[Change[Item]]):
     """A DynamoDB table whose items are `M`s. Its methods are sources: what its stream reports."""
 
     service = "dynamodb"
     kind = "table"
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        strict: bool = True,
+        stream: StreamOptions | None = None,
+        order_by: Callable[[Change[Item]], object] | None = None,
+    ) -> None:
+        """`name` is the logical name.
+
+        `stream` is how the table's changes are consumed. `order_by` gives the key within which they keep their order:
+        `order_by=lambda change: change.keys["customer"]`. By default that is the shard. Raises `RouteError`.
+        """
+        super().__init__(name, strict=strict)
+        self.stream: StreamOptions = stream or StreamOptions()
+        self.order_by: Callable[[Change[Item]], object] | None = order_by
 
     def inserted(self) -> Source[Inserted[M]]:
         """Items that were not there before."""
@@ -256,3 +325,48 @@ class Table(Typed[M]):
             return cast("Change[Any]", event).typed(read)
 
         return Selection((Selector(self, (change,), typed, change[self.model]),))  # type: ignore[index]
+
+    def _divided_by(self, event: Change[Item]) -> object:
+        return tuple(sorted(event.keys.items()))
+
+
+class Stream(Texts[M], Streamed[KinesisRecord]):
+    """A Kinesis data stream whose records are `M`s: JSON, which may be compressed by gzip, or aggregated by the KPL.
+
+    `Stream[str]` gives a record's text, and `Stream[bytes]` its data as it is. A stream is a source only.
+    """
+
+    service = "kinesis"
+    kind = "stream"
+    events: ClassVar[tuple[type[AwsEvent], ...]] = (KinesisRecord,)
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        strict: bool = True,
+        types: "ByField | CloudEvents | None" = None,
+        upcasters: "Sequence[Upcaster]" = (),
+        stream: StreamOptions | None = None,
+        order_by: Callable[[KinesisRecord], object] | None = None,
+    ) -> None:
+        """As for a queue or topic, but that a record says what it is in itself, having no attributes.
+
+        `stream` is how the stream is consumed. `order_by` gives the key within which records keep their order:
+        `order_by=lambda record: record.partition_key`. By default that is the shard. Raises `RouteError`.
+        """
+        super().__init__(name, strict=strict, types=types, upcasters=upcasters)
+        if isinstance(types, ByAttribute):
+            raise RouteError(f"{self}: records of Kinesis have no attributes: write types=ByField({types.name!r})")
+        self.stream: StreamOptions = stream or StreamOptions()
+        self.order_by: Callable[[KinesisRecord], object] | None = order_by
+
+    def _divided_by(self, event: KinesisRecord) -> object:
+        return cast("KinesisRecord", event.outermost).partition_key
+
+    def _reads(self) -> Callable[[AwsEvent], object]:
+        return _data_of if self.model is bytes else super()._reads()
+
+
+def _data_of(event: AwsEvent) -> bytes:
+    return cast("KinesisRecord", event).data

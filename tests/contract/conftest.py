@@ -1,3 +1,3 @@
 import pytest
 
-pytest.register_assert_rewrite("eventkit.testing.backends", "eventkit.testing.stores")
+pytest.register_assert_rewrite(*(f"eventkit.testing.{suite}" for suite in ("backends", "leases", "stores", "streams")))

@@ -234,7 +234,7 @@ def test_queues_are_declared_once_and_dead_letter_queues_first() -> None:
 
 
 async def test_a_url_declares_queues() -> None:
-    async with open_backend("memory://?queue=jobs:dead&queue=mail:dead&queue=other") as backend:
+    async with open_backend("memory://?queue=jobs:dead&queue=mail:dead&queue=other&table=a&stream=b") as backend:
         await backend.publish("queue", "jobs", [Outgoing("a")])
         (record,) = await backend.receive("jobs", 1, 1)
 

@@ -26,7 +26,7 @@ class AtOnce:
         self.published: list[Outgoing] = []
 
     async def __aenter__(self) -> Self:
-        environment = Environment(_Inline(), lambda: 1.0)
+        environment = Environment(Inline(), lambda: 1.0)
         opening = open_dispatcher(self._app, environment, Wiring(Names(self._app.name), self))
         self._dispatcher = await self._stack.enter_async_context(opening)
         return self
@@ -38,12 +38,13 @@ class AtOnce:
         """Hand over an event as AWS delivers it, or one record."""
         assert self._dispatcher is not None
         records = [event] if {"eventSource", "EventSource"} & event.keys() else records_of(event)
-        return await handle_batch(records, ordering_of(records), self._dispatcher.handle, 1, None)
+        lane_of = self._dispatcher.lane_by(ordering_of(records))
+        return await handle_batch(records, lane_of, self._dispatcher.handle, 1, None)
 
     async def publish(self, kind: str, address: str, messages: Sequence[Outgoing]) -> None:  # noqa: ARG002 - it leads nowhere
         self.published += messages
 
 
-class _Inline:
+class Inline:
     async def call(self, function: Callable[[], T], timeout: float | None) -> T:  # noqa: ARG002, ASYNC109 - `Blocking` says so
         return function()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventkit import Deadline, Done, Ordering, Outcome, Reject, Retry
-from eventkit.batch import HELD, handle_batch_inline, lanes
+from eventkit.batch import HELD, handle_batch_inline, lane_by, lanes
 from eventkit.concurrency import handle_batch
 from eventkit.outcomes import Interrupted
 from tests.core.harness import Json, change, sqs
@@ -26,7 +26,7 @@ def run(records: list[Json], ordering: Ordering, decide: Callable[[Json], Outcom
         tried.append(str(record["messageId"]))
         return decide(dict(record))
 
-    return tried, handle_batch_inline(records, ordering, handle, None)
+    return tried, handle_batch_inline(records, lane_by(ordering), handle, None)
 
 
 ABC = [member("a", "1"), member("b", "2"), member("a", "3"), member("b", "4"), member("a", "5")]
@@ -75,22 +75,22 @@ def test_messages_without_a_group_are_one_group() -> None:
 
 
 def test_lanes_may_run_at_once_and_keep_the_order_within() -> None:
-    found = lanes(ABC, Ordering.GROUP)
+    found = lanes(ABC, lane_by(Ordering.GROUP))
 
     assert [[record["messageId"] for record in lane] for lane in found] == [["1", "3", "5"], ["2", "4"]]
 
 
 def test_without_an_order_each_record_is_a_lane() -> None:
-    assert [len(lane) for lane in lanes(ABC, Ordering.NONE)] == [1] * 5
+    assert [len(lane) for lane in lanes(ABC, lane_by(Ordering.NONE))] == [1] * 5
 
 
 def test_a_shard_is_one_lane() -> None:
-    assert [len(lane) for lane in lanes([change(), change()], Ordering.SHARD)] == [2]
+    assert [len(lane) for lane in lanes([change(), change()], lane_by(Ordering.SHARD))] == [2]
 
 
 @pytest.mark.parametrize("ordering", Ordering)
 def test_no_records_have_no_lanes_and_no_outcomes(ordering: Ordering) -> None:
-    assert lanes([], ordering) == []
+    assert lanes([], lane_by(ordering)) == []
     assert run([], ordering, lambda _: Done()) == ([], [])
 
 
@@ -108,7 +108,7 @@ def test_every_record_has_one_outcome_and_no_order_is_broken(
 
     assert len(outcomes) == len(records)
     assert tried == sorted(tried, key=int)
-    for lane in lanes(records, ordering):
+    for lane in lanes(records, lane_by(ordering)):
         numbers = [int(str(record["messageId"])) for record in lane]
         retried = [number for number in numbers if outcomes[number] == Retry(3)]
         if ordering is not Ordering.NONE and retried:
@@ -139,7 +139,7 @@ async def on_loop(
         await asyncio.sleep(0)
         return decide(dict(record))
 
-    return tried, await handle_batch(records, ordering, handle, concurrency, None)
+    return tried, await handle_batch(records, lane_by(ordering), handle, concurrency, None)
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 100])
@@ -165,7 +165,7 @@ async def test_no_more_records_run_at_once_than_asked_for(concurrency: int, most
         running[0] -= 1
         return Done()
 
-    outcomes = await handle_batch(ABC, Ordering.NONE, handle, concurrency, None)
+    outcomes = await handle_batch(ABC, lane_by(Ordering.NONE), handle, concurrency, None)
 
     assert max(seen) == most
     assert outcomes == [Done()] * 5
@@ -180,7 +180,7 @@ async def test_two_messages_of_one_group_never_run_at_once() -> None:
         log.append(f"{record['messageId']} ends")
         return Done()
 
-    await handle_batch(ABC, Ordering.GROUP, handle, 100, None)
+    await handle_batch(ABC, lane_by(Ordering.GROUP), handle, 100, None)
 
     assert [line for line in log if line[0] in "135"] == [
         f"{name} {what}" for name in "135" for what in ("begins", "ends")
@@ -194,9 +194,76 @@ async def test_at_the_deadline_what_runs_is_retried_and_what_was_not_tried_is_he
             await asyncio.Event().wait()
         return Done()
 
-    outcomes = await handle_batch(ABC, Ordering.NONE, handle, concurrency, Deadline(0.01, lambda: 0.0))
+    outcomes = await handle_batch(ABC, lane_by(Ordering.NONE), handle, concurrency, Deadline(0.01, lambda: 0.0))
 
     interrupted = [isinstance(outcome, Retry) and isinstance(outcome.error, Interrupted) for outcome in outcomes]
     assert outcomes[0] == Done()
     assert interrupted == [False] + [True] * concurrency + [False] * (4 - concurrency)
     assert outcomes[-1] is HELD
+
+
+KEYS = {"1": "a", "2": "b", "3": "a", "4": None, "5": "b", "6": "a"}
+"""The lanes of records of a stream; None keeps its order among all."""
+
+
+def lane_of(record: Mapping[str, object]) -> str | None:
+    return KEYS[str(record["messageId"])]
+
+
+def of_stream(*names: str) -> list[Json]:
+    return [change() | {"messageId": name} for name in names]
+
+
+def test_keys_of_a_stream_are_lanes() -> None:
+    found = lanes(of_stream("1", "2", "3", "5"), lane_of)
+
+    assert [[record["messageId"] for record in lane] for lane in found] == [["1", "3"], ["2", "5"]]
+
+
+def test_where_one_record_keeps_its_order_among_all_the_batch_is_one_lane() -> None:
+    assert [len(lane) for lane in lanes(of_stream(*KEYS), lane_of)] == [6]
+
+
+@pytest.mark.parametrize(
+    ("failing", "expected"),
+    [
+        ("6", ["1", "2", "3", "4", "5", "6"]),
+        ("1", ["1", "2"]),  # 3 has the same key, 4 waits for all, and all wait for 4
+        ("4", ["1", "2", "3", "4"]),
+    ],
+)
+@pytest.mark.parametrize("concurrency", [0, 1, 5])
+def test_a_retry_holds_back_its_key_and_what_keeps_its_order_among_all(
+    failing: str, expected: list[str], concurrency: int
+) -> None:
+    tried: list[str] = []
+
+    def handle(record: Mapping[str, object], _: Deadline | None) -> Outcome:
+        tried.append(str(record["messageId"]))
+        return Retry() if tried[-1] == failing else Done()
+
+    async def on_loop(record: Mapping[str, object], deadline: Deadline | None) -> Outcome:
+        return handle(record, deadline)
+
+    records = of_stream(*KEYS)
+    if concurrency:
+        outcomes = asyncio.run(handle_batch(records, lane_of, on_loop, concurrency, None))
+    else:
+        outcomes = handle_batch_inline(records, lane_of, handle, None)
+
+    assert tried == expected
+    assert [name for name, outcome in zip(KEYS, outcomes, strict=True) if outcome is HELD] == [
+        name for name in KEYS if name not in expected
+    ]
+
+
+def test_a_retry_holds_back_its_key_alone_where_no_record_keeps_its_order_among_all() -> None:
+    tried: list[str] = []
+
+    def handle(record: Mapping[str, object], _: Deadline | None) -> Outcome:
+        tried.append(str(record["messageId"]))
+        return Retry() if tried[-1] == "1" else Done()
+
+    handle_batch_inline(of_stream("1", "2", "3", "5", "6"), lane_of, handle, None)
+
+    assert tried == ["1", "2", "5"]

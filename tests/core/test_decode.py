@@ -195,7 +195,7 @@ def test_a_record_that_is_none_harms_only_itself(record: object) -> None:
 
 
 def test_an_unknown_source_is_named() -> None:
-    assert "the source 'aws:kinesis'" in str(refused({"eventSource": "aws:kinesis"}))
+    assert "the source 'aws:kafka'" in str(refused({"eventSource": "aws:kafka"}))
 
 
 def test_an_unknown_source_that_may_be_anything_is_not_named() -> None:

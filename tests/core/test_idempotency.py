@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 from itertools import combinations
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -221,6 +222,6 @@ def test_a_record_without_an_id_is_known_by_what_it_says() -> None:
 
 
 @pytest.mark.parametrize("times", [{"ttl": 0}, {"in_progress": -1}, {"ttl": float("nan")}])
-def test_times_that_cannot_be_are_refused(times: dict[str, float]) -> None:
+def test_times_that_cannot_be_are_refused(times: Any) -> None:  # noqa: ANN401 - some arguments
     with pytest.raises(RouteError, match="greater than 0"):
         Idempotent[object](key=str, **times)

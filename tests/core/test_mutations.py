@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import deepcopy
 from functools import cache
+from gzip import compress
 from typing import Any
 
 import pytest
@@ -27,15 +28,19 @@ from eventkit import (
     Queue,
     Reject,
     Retry,
+    Stream,
     Table,
     Topic,
     attribute,
     decode,
     new,
+    partition_key,
 )
 from eventkit.decode import unwrap
 from eventkit.dispatch import Dispatcher
+from eventkit.testing import kinesis_record
 from tests.core import corpora
+from tests.core.aggregates import aggregate
 from tests.core.harness import (
     TEST_EVENT,
     Job,
@@ -64,6 +69,7 @@ GOOD: dict[str, Json] = {
     "s3": s3("uploads/good.jpg"),
     "dynamodb": change(new=todo(7)),
     "eventbridge": eventbridge(key="uploads/good.jpg"),
+    "kinesis": kinesis_record({"id": 7}, "clicks"),
 }
 """A neighbour for each service, which is always to be done."""
 
@@ -111,6 +117,11 @@ OWN: dict[str, list[object]] = {
         eventbridge("Object Deleted", reason="DeleteObject", **{"deletion-type": "Delete Marker Created"}),
         eventbridge("Object Restore Completed", **{"restore-expiry-time": "2021-11-12T00:00:00Z"}),
     ],
+    "kinesis": [
+        kinesis_record({"id": 1, "name": "a"}, "clicks", key="ada"),
+        kinesis_record(compress(b'{"id": 1}'), "clicks"),
+        kinesis_record(aggregate([("ada", None, b'{"id": 1}'), ("bob", "7", compress(b'{"id": 2}'))]), "clicks"),
+    ],
 }
 CORPORA = {"sns": ("sns", "sns_envelope")}
 
@@ -135,6 +146,8 @@ def about_ours(record: Any) -> Iterator[object]:  # noqa: ANN401 - any JSON
             yield from (record | {"eventSourceARN": arn("sqs", queue)} for queue in ("jobs", "texts"))
         case {"eventSource": "aws:dynamodb"}:
             yield record | {"eventSourceARN": arn("dynamodb", "table/todos/stream/1")}
+        case {"eventSource": "aws:kinesis"}:
+            yield record | {"eventSourceARN": arn("kinesis", "stream/clicks")}
         case {"s3": {"bucket": bucket}} | {"detail": {"bucket": bucket}}:
             bucket["name"] = "photos"
             yield record
@@ -256,6 +269,9 @@ def everything() -> App:
     app.on(photos.created(prefix="uploads/"), name="uploads")(look)
     app.on(todos.changed(), name="todos")(look)
     app.on(todos.modified().where(new("status").becomes("open")), name="opened")(look)
+    clicks = Stream[Job]("clicks")
+    app.on(clicks, name="clicks")(handle)
+    app.on(clicks.where(partition_key.startswith("a")), name="clicks of a")(handle)
     texts = Queue[str]("texts")
     for condition in (attribute("size").above(1), attribute("tags").equals("a"), ~attribute("tag").exists()):
         app.on(texts.where(condition), name=str(condition))(handle)

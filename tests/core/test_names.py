@@ -2,7 +2,7 @@
 
 import pytest
 
-from eventkit import Bucket, ConfigurationError, Names, Queue, Table, Topic
+from eventkit import Bucket, ConfigurationError, Names, Queue, Resource, Stream, Table, Topic
 from eventkit.events._base import parse_arn
 from tests.core.harness import ACCOUNT, REGION, Job, Todo, arn
 
@@ -10,6 +10,7 @@ jobs = Queue[Job]("thumb-nails")
 posts = Topic[Job]("posts")
 photos = Bucket("photos")
 todos = Table[Todo]("todos")
+clicks = Stream[Job]("clicks")
 
 STREAM = "/stream/2016-11-16T20:42:48.104"
 
@@ -47,11 +48,12 @@ def test_every_kind_of_resource_has_its_variable() -> None:
         "EVENTKIT_TOPIC_POSTS": "t",
         "EVENTKIT_BUCKET_PHOTOS": "b",
         "EVENTKIT_TABLE_TODOS": "d",
+        "EVENTKIT_STREAM_CLICKS": "k",
     }
 
     names = Names.from_environ("app", environ)
 
-    assert [names.name(resource) for resource in (jobs, posts, photos, todos)] == ["q", "t", "b", "d"]
+    assert [names.name(resource) for resource in (jobs, posts, photos, todos, clicks)] == ["q", "t", "b", "d", "k"]
 
 
 @pytest.mark.parametrize(
@@ -121,6 +123,51 @@ def test_a_tables_arn_does_not_allow_another_accounts_stream() -> None:
     names = Names("app", {"TABLE_TODOS": arn("dynamodb", "table/todos")})
 
     assert not names.is_origin(todos, "todos", arn("dynamodb", f"table/todos{STREAM}", account="999999999999"))
+
+
+@pytest.mark.parametrize(
+    ("configured", "stated", "taken"),
+    [
+        ("stream/clicks", "stream/clicks", True),
+        ("stream/clicks", "stream/clicks/consumer/app:1540591608", True),
+        ("stream/clicks/consumer/app:1540591608", "stream/clicks/consumer/app:1540591608", True),
+        ("stream/clicks/consumer/app:1540591608", "stream/clicks/consumer/other:1540591608", False),
+        ("stream/clicks", "stream/clicks-2", False),
+        ("stream/clicks", "stream/clicks-2/consumer/app:1540591608", False),
+        ("stream/clicks", "stream/clicks/stream/clicks", False),
+    ],
+)
+def test_a_streams_arn_allows_its_own_consumers(configured: str, stated: str, *, taken: bool) -> None:
+    names = Names("app", {"STREAM_CLICKS": arn("kinesis", configured)})
+
+    assert names.name(clicks) == "clicks"
+    assert names.is_origin(clicks, "clicks", arn("kinesis", stated)) is taken
+
+
+@pytest.mark.parametrize("resource", [todos, clicks])
+def test_what_comes_by_a_stream_is_carried_by_no_queue(resource: Resource) -> None:
+    with pytest.raises(ConfigurationError, match="come in the shards of its stream, and in no queue"):
+        Names("app", via={"TODOS": "media", "CLICKS": "media"}).carrier(resource)
+
+
+@pytest.mark.parametrize(
+    ("value", "destination"),
+    [
+        ("sqs:failed", ("queue", "failed")),
+        (f"sns:{arn('sns', 'failed')}", ("topic", arn("sns", "failed"))),
+        ("s3:failed-events", ("bucket", "failed-events")),
+    ],
+)
+def test_what_is_rejected_and_came_from_no_queue_goes_to_a_queue_a_topic_or_a_bucket(
+    value: str, destination: tuple[str, str]
+) -> None:
+    assert Names.from_environ("app", {"EVENTKIT_ON_FAILURE": value}).on_failure == destination
+
+
+@pytest.mark.parametrize("value", ["failed", "kinesis:failed", "s3:", "dynamodb:failed"])
+def test_it_goes_to_nothing_else(value: str) -> None:
+    with pytest.raises(ConfigurationError, match="is no destination; write sqs:, sns: or s3:"):
+        Names.from_environ("app", {"EVENTKIT_ON_FAILURE": value})
 
 
 def test_a_queue_carries_itself_and_other_resources_have_a_queue_by_convention() -> None:

@@ -258,7 +258,7 @@ def test_upcasters_without_types_are_refused_at_once() -> None:
         Queue[Placed]("orders", upcasters=[with_currency])
 
     assert str(refused.value) == (
-        "queue 'orders' has upcasters, and nothing says versions: add types=ByAttribute(version=…)"
+        "queue 'orders' has upcasters, and nothing says versions: add types=ByField(version=…)"
     )
 
 

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from threading import current_thread, main_thread
-from typing import Annotated
+from typing import Annotated, Any, Literal, cast
+from uuid import UUID
 
 import pytest
 from pydantic import BaseModel
@@ -15,6 +17,7 @@ from eventkit import (
     App,
     Backoff,
     Bucket,
+    ByField,
     ConfigurationError,
     DecodeError,
     Delivery,
@@ -31,21 +34,27 @@ from eventkit import (
     Removed,
     Retry,
     Sender,
+    Stream,
     Table,
     To,
     Topic,
+    partition_key,
 )
+from eventkit.events import KinesisRecord
 from eventkit.testing import (
     RANDOM,
     DeadLetter,
     Published,
     Queues,
     TestApp,
+    kinesis_record,
     s3_record,
     sns_envelope,
     sqs_event,
     sqs_record,
+    stream_record,
 )
+from tests.core.aggregates import aggregate
 
 
 class Job(BaseModel):
@@ -288,7 +297,7 @@ def test_a_path_that_there_is_not_is_told(path: tuple[str, ...]) -> None:
                 t.via(*path).upload(photos, "a")
 
 
-async def test_changes_of_a_table_reach_lambda_and_what_fails_holds_back_the_rest() -> None:
+async def test_changes_of_a_table_reach_their_handler_and_what_fails_holds_back_the_rest(runtime: str) -> None:
     app = App("test")
     failures: Iterator[int] = iter([1])
 
@@ -298,7 +307,7 @@ async def test_changes_of_a_table_reach_lambda_and_what_fails_holds_back_the_res
             raise ValueError
         return type(row).__name__
 
-    async with TestApp(app) as t:
+    async with TestApp(app, runtime=runtime) as t:
         t.change(rows, new=Job(id=1))
         t.change(rows, old=Job(id=1), new=Job(id=2))
         t.change(rows, old=Job(id=2), keys=["id"])
@@ -311,14 +320,94 @@ async def test_changes_of_a_table_reach_lambda_and_what_fails_holds_back_the_res
     assert [type(call.event) for call in t.calls] == [Inserted, Modified, Modified, Removed]
 
 
-async def test_the_poller_reads_no_stream_and_says_so() -> None:
+class Click(BaseModel):
+    kind: Literal["click"] = "click"
+    x: int
+
+
+@pytest.mark.parametrize(
+    ("stream", "record"),
+    [
+        (Stream[Job]("clicks"), Job(id=1)),
+        (Stream[str]("clicks"), "text"),
+        (Stream[bytes]("clicks"), b"\xff"),
+        (Stream[Click]("clicks", types=ByField("kind")), Click(x=1)),
+    ],
+)
+async def test_a_record_of_a_stream_reaches_its_handler_as_it_was_put(
+    stream: Stream[Any], record: object, runtime: str
+) -> None:
     app = App("test")
-    app.on(jobs)(lambda _: None)
+    app.on(stream, name="take")(lambda _: None)
+
+    async with TestApp(app, runtime=runtime, names=Names("test", {"STREAM_CLICKS": "prod-clicks"})) as t:
+        t.put_records(stream, record, record, key="ada")
+        await t.settle()
+
+        assert [call.event for call in t.calls] == [record, record]
+        assert {call.path for call in t.calls} == {("kinesis:prod-clicks",)}
+        assert not t.ignored
+
+
+async def test_an_aggregates_records_are_deliveries_of_one_record() -> None:
+    app = App("test")
+    app.on(Stream[Job]("clicks").where(partition_key.equals("a")), name="take")(lambda _: None)
+    packed = [(key, None, Job(id=number).model_dump_json().encode()) for number, key in enumerate("aba")]
+
+    async with TestApp(app) as t:
+        t.deliver(kinesis_record(aggregate(packed), "clicks"))
+        await t.settle()
+
+        assert [call.event for call in t.calls] == [Job(id=0), Job(id=2)]
+        assert t.outcomes == (Done(),)
+
+
+async def test_a_record_of_a_table_or_stream_that_the_app_does_not_know_reaches_nobody(runtime: str) -> None:
+    app = App("test")
     app.on(rows.inserted(), name="row")(lambda _: None)
 
-    async with TestApp(app, runtime="poller") as t:
-        with pytest.raises(ConfigurationError, match="runtime='lambda'"):
-            t.change(rows, new=Job(id=1))
+    async with TestApp(app, runtime=runtime) as t:
+        for record in (kinesis_record("text", "rows"), stream_record("INSERT", "others", keys={"id": 1})):
+            with pytest.raises(ConfigurationError, match="the app takes nothing of the table or stream 'arn:aws:"):
+                t.deliver(record)
+
+
+async def test_shards_go_on_beside_each_other(runtime: str) -> None:
+    app, clicks = App("test"), Stream[str]("clicks")
+    stuck = {"a": ValueError()}
+
+    @app.on(clicks, name="take")
+    async def take(_: str, delivery: Delivery) -> None:
+        if isinstance(delivery.source, KinesisRecord) and delivery.source.partition_key in stuck:
+            raise stuck["a"]
+
+    async with TestApp(app, runtime=runtime, shards=2) as t:
+        t.put_records(clicks, "1", "2", key="a")
+        t.put_records(clicks, "3", "4", key="b")
+        await t.settle("1m")
+
+    assert [call.event for call in t.calls if call.group == "b"] == ["3", "4"]
+    assert {call.event for call in t.calls if call.group == "a"} == {"1"}
+
+
+class Thing(BaseModel):
+    id: UUID
+    at: datetime
+    price: float
+    parts: dict[str, list[Decimal]] = {}
+
+
+async def test_an_item_is_written_as_dynamodb_can_hold_it() -> None:
+    app, things = App("test"), Table[Thing]("things")
+    app.on(things.inserted(), name="take")(lambda _: None)
+    thing = Thing(id=UUID(int=7), at=datetime(2026, 1, 1, tzinfo=UTC), price=1.5, parts={"a": [Decimal("2.5")]})
+
+    async with TestApp(app) as t:
+        t.change(things, new=thing)
+        await t.settle()
+
+        (call,) = t.calls
+        assert cast("Inserted[Thing]", call.event).new == thing
 
 
 async def test_an_event_that_came_directly_is_given_up_after_three_attempts() -> None:

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from eventkit import (
     DeleteMarkerCreated,
     Inserted,
+    KinesisRecord,
     Message,
     Modified,
     Notification,
@@ -33,6 +34,8 @@ from eventkit.events.dynamodb import Item
 from eventkit.testing import (
     dynamodb_event,
     eventbridge_s3,
+    kinesis_event,
+    kinesis_record,
     s3_event,
     s3_record,
     s3_test_event,
@@ -63,6 +66,24 @@ def test_a_message_is_read_as_it_was_made() -> None:
     assert isinstance(message, Message)
     assert (message.text, message.attempt, message.resource_name) == ('{"id":1}', 3, "jobs")
     assert message.attributes == {"s": "x", "n": Decimal(5), "b": b"\x00"}
+
+
+@pytest.mark.parametrize(
+    ("data", "written"), [({"id": 1}, b'{"id":1}'), ("text", b"text"), (b"\xff", b"\xff"), (5, b"5")]
+)
+def test_a_record_of_a_stream_is_read_as_it_was_made(data: object, written: bytes) -> None:
+    record = only(kinesis_event(kinesis_record(data, "clicks", key="ada", shard=3, number=7)))
+
+    assert isinstance(record, KinesisRecord)
+    assert (record.data, record.partition_key, record.resource_name) == (written, "ada", "clicks")
+    assert record.shard == "shardId-000000000003"
+    assert int(record.sequence_number) == int(one_of("clicks", number=6).sequence_number) + 1
+
+
+def one_of(stream: str, number: int) -> KinesisRecord:
+    record = only(kinesis_event(kinesis_record("text", stream, number=number)))
+    assert isinstance(record, KinesisRecord)
+    return record
 
 
 def test_records_are_told_apart_by_what_they_hold_and_by_their_number() -> None:

@@ -11,9 +11,10 @@ from typing import Any, cast
 import pytest
 
 from eventkit import decode
-from eventkit.events import Inserted, Message, Modified, Notification, ObjectEvent, Removed
+from eventkit.events import Inserted, KinesisRecord, Message, Modified, Notification, ObjectEvent, Removed
 from eventkit.testing import (
     eventbridge_s3,
+    kinesis_record,
     s3_record,
     sns_envelope,
     sns_record,
@@ -50,7 +51,14 @@ MADE_UP = {
         "etag",
     ),
     *("request-id", "requester", "source-ip-address", "eventID", "eventSourceARN", "eventVersion", "SizeBytes"),
-    *("ApproximateCreationDateTime", "versionId", "version-id", "lifecycleRestorationExpiryTime"),
+    *(
+        "ApproximateCreationDateTime",
+        "approximateArrivalTimestamp",
+        "invokeIdentityArn",
+        "versionId",
+        "version-id",
+        "lifecycleRestorationExpiryTime",
+    ),
     *("lifecycleRestoreStorageClass", "restore-expiry-time"),
 }
 """Members whose values say nothing about the event."""
@@ -124,6 +132,12 @@ def _change(real: Json) -> Json:
     return stream_record(real["eventName"], "table", keys=cast("Any", event.keys), view=view, expired=expired, **images)
 
 
+def _kinesis(real: Json) -> Json:
+    (event,) = decode({"Records": [real]}).events
+    assert isinstance(event, KinesisRecord)
+    return kinesis_record(event.data, "stream", key=event.partition_key)
+
+
 BUILDERS: list[tuple[str, Callable[[Json], Json]]] = [
     ("sqs/aws-docs-devguide--event-36d5b154.json", _sqs),
     ("sqs/powertools-python--snsSqsEvent-6a70c23b.json", _sqs),
@@ -131,6 +145,8 @@ BUILDERS: list[tuple[str, Callable[[Json], Json]]] = [
     ("sns/aws-lambda-java-libs--sns_event-f5ee329a.json", _sns),
     ("sns_envelope/powertools-python--snsSqsEvent-8ce9d33c.json", _envelope),
     ("sns_envelope/powertools-python--snsSqsFifoEvent-9895ca8c.json", _envelope),
+    ("kinesis/powertools-python--kinesisStreamEvent-0ac04c74.json", _kinesis),
+    ("kinesis/powertools-python--kinesisStreamCloudWatchLogsEvent-b68440a1.json", _kinesis),
     ("s3/powertools-python--s3Event-8dedfa28.json", _s3),
     ("s3/powertools-python--s3EventDeleteObject-59261459.json", _s3),
     ("eventbridge/powertools-python--s3EventBridgeNotificationObjectCreatedEvent-023f5136.json", _bridged),

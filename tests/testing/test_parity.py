@@ -18,6 +18,7 @@ from eventkit import (
     ObjectCreated,
     ObjectRemoved,
     Queue,
+    Stream,
     Table,
     Topic,
 )
@@ -87,17 +88,18 @@ def row(_: Inserted[Order]) -> None: ...
 class TestParity(ParityContract, app=app): ...
 
 
-def test_the_scenarios_are_those_of_every_source_that_a_queue_can_bring() -> None:
+def test_the_scenarios_are_those_of_every_source() -> None:
     names = [one.name for one in scenarios_of(app)]
 
     assert len(names) == len(set(names))
     assert {name.partition(":")[0] for name in names} == {
-        *("queue orders", "queue steps.fifo", "topic news", "bucket photos", "bucket trash")
+        *("queue orders", "queue steps.fifo", "topic news", "bucket photos", "bucket trash", "table rows")
     }
     for title in (
         *("queue orders: timeout of ship", "topic news: timeout of tell", "queue orders: several routes, one failing"),
         *("queue steps.fifo: failure in the middle of a group", "bucket photos: nested records, one failing"),
         *("queue orders: success", "queue orders: duplicates", "queue orders: poison", "queue orders: unmatched"),
+        *("table rows: failure in the middle of a shard", "table rows: more than a batch"),
     ):
         assert title in names
 
@@ -130,9 +132,8 @@ def test_an_example_that_cannot_be_made_is_asked_for() -> None:
     assert_parity(other, examples={evens: Even(number=2)})
 
 
-def test_an_app_of_tables_alone_has_no_parity() -> None:
+def test_an_app_without_sources_has_no_parity() -> None:
     other = App("other")
-    other.on(rows.inserted(), name="row")(lambda _: None)
 
     with pytest.raises(ConfigurationError, match="no parity"):
         scenarios_of(other)
@@ -167,4 +168,24 @@ def test_an_app_that_behaves_differently_is_told_by_what_differs() -> None:
         "queue orders: success: the runtimes lambda and poller differ",
         "  published, lambda alone: queue bills: bill 1 group=None",
         "  published, poller alone: queue bills: bill 2 group=None",
+    ]
+
+
+def test_calls_in_another_order_are_told_too() -> None:
+    turns = iter(range(2))
+    other, clicks = App("other"), Stream[str]("clicks")
+
+    @other.on(clicks, name="first")
+    def first(_: str) -> None: ...
+
+    def arrange(t: Entrance) -> None:
+        words = ["a", "b"] if next(turns) else ["b", "a"]
+        t.put_records(clicks, *words)
+
+    with pytest.raises(AssertionError) as caught:
+        assert_parity(other, [Scenario("two words", arrange, order="stream")])
+
+    assert str(caught.value).splitlines() == [
+        "two words: the runtimes lambda and poller differ",
+        "  calls are in another order: first('b') group=1, and first('a') group=1",
     ]

@@ -10,12 +10,14 @@ from eventkit import (
     Backoff,
     Bus,
     BusEvent,
+    ByField,
     CallNext,
     Change,
     Delivery,
     Depends,
     Destination,
     Inserted,
+    KinesisRecord,
     Modified,
     ObjectCreated,
     ObjectEvent,
@@ -25,13 +27,19 @@ from eventkit import (
     Router,
     Sender,
     Source,
+    Start,
+    Stream,
+    StreamOptions,
+    Table,
     To,
     Unmatched,
     attribute,
     decode,
     key,
     new,
+    partition_key,
 )
+from eventkit.cloudevents import CloudEvent, CloudEvents
 from eventkit.testing import TestApp
 
 from .shared import (
@@ -42,6 +50,7 @@ from .shared import (
     State,
     Todo,
     changes,
+    clicks,
     edits,
     lifespan,
     orders,
@@ -127,6 +136,45 @@ def shopped(event: Created | Edited) -> None:
 async def edited_in_the_shop(event: Edited, delivery: Delivery) -> None:
     assert_type(event, Edited)
     assert isinstance(delivery.source, BusEvent)
+
+
+@app.on(clicks)
+def clicked(click: Created | Edited) -> None:
+    assert_type(click, Created | Edited)
+
+
+@app.on(clicks.of(Edited).where(partition_key.startswith("eu-")), name="edited in the stream")
+async def edited_in_the_stream(click: Edited, delivery: Delivery) -> None:
+    assert_type(click, Edited)
+    assert isinstance(delivery.source, KinesisRecord)
+    assert_type(delivery.source.data, bytes)
+    assert_type(delivery.source.subsequence_number, int | None)
+
+
+@app.on(Stream[bytes]("frames"))
+def frame(data: bytes) -> None:
+    assert_type(data, bytes)
+
+
+# How a stream is consumed.
+
+
+def customer_of(change: Change[object]) -> object:
+    return change.keys["customer"]
+
+
+latest = StreamOptions(Start.LATEST, batch=10, window=1, retries=3, max_age=3600, bisect=False, parallel=2)
+by_customer = Table[Order]("by-customer", stream=latest, order_by=lambda change: change.keys["customer"])
+by_function = Table[Order]("by-function", order_by=customer_of, strict=False)
+by_nothing = Table[Order]("by-nothing", order_by=None)
+by_key = Stream[Edited]("by-key", order_by=lambda record: (record.partition_key, record.shard))
+by_kind = Stream[Created | Edited]("by-kind", types=ByField("kind"), stream=latest)
+enveloped = Stream[CloudEvent[Edited]]("enveloped", types=CloudEvents(), order_by=KinesisRecord.__repr__)
+
+
+@app.on(by_customer.inserted())
+def inserted_by_customer(change: Inserted[Order]) -> None:
+    assert_type(change.new, Order)
 
 
 # A handler may take more than its source gives.
@@ -299,5 +347,6 @@ for event in decode({"Records": []}).events:
 def look_at(t: TestApp) -> None:
     t.send(posts, Created(id=1), Edited(id=2), attributes={"number": 5})
     t.change(todos, new=Todo(id=1), old=Todo(id=2))
+    t.put_records(clicks, Created(id=1), Edited(id=2), key="ada")
     t.via("sns", "sqs").upload(photos, "cat.jpg")
     assert_type(t.published(posts), list[Created | Edited])

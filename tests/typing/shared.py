@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from eventkit import App, Bucket, Bus, Queue, Table, Topic
+from eventkit import App, Bucket, Bus, Queue, Stream, StreamOptions, Table, Topic
 
 
 class Todo(BaseModel):
@@ -52,3 +52,4 @@ edits = Queue[Edited]("edits")
 texts = Queue[str]("texts")
 shop = Bus[Created | Edited]("shop")
 changes = Bus[Edited]("changes")
+clicks = Stream[Created | Edited]("clicks", stream=StreamOptions(parallel=10))

@@ -3,10 +3,10 @@
 
 from typing import Annotated, Any
 
-from eventkit import App, Delivery, Destination, Done, Inserted, Outcome, Queue, Sender, To, decode
+from eventkit import App, Delivery, Destination, Done, Inserted, Outcome, Queue, Sender, Stream, Table, To, decode
 from eventkit.events.s3 import object_event
 from eventkit.testing import TestApp
-from .shared import Created, Edited, Order, Todo, changes, edits, orders, photos, posts, shop, todos
+from .shared import Created, Edited, Order, Todo, changes, clicks, edits, orders, photos, posts, shop, todos
 
 app = App("app")
 
@@ -25,6 +25,14 @@ shop.of("Edited")  # error
 events: Destination[Created | Edited] = changes  # error
 To[Created](changes)  # error
 outcome: Outcome = True  # error
+clicks.of("Edited")  # error
+clicks.encode(Edited(id=1))  # error
+streamed: Destination[Edited] = clicks  # error
+Stream[Order]("s", stream=10)  # error
+Stream[Order]("s", order_by="customer")  # error
+Stream[Order]("s", order_by=lambda record: record.keys)  # error
+Table[Order]("t", order_by=lambda change: change.partition_key)  # error
+Table[Order]("t", order_by=lambda: "customer")  # error
 
 
 async def returns_nothing(_delivery: Delivery, _call_next: Any) -> None: ...
@@ -58,4 +66,7 @@ t = TestApp(app)
 t.send(orders, Edited(id=1))  # error
 t.change(todos, new=Order(id=1))  # error
 t.send(todos, Todo(id=1))  # error
+t.send(clicks, Created(id=1))  # error
+t.put_records(orders, Order(id=1))  # error
+t.put_records(clicks, Created(id=1), key=1)  # error
 t.upload(orders, "cat.jpg")  # error

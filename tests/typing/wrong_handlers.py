@@ -7,13 +7,16 @@ Calling the function that holds it must raise what its docstring says, which is 
 from eventkit import (
     App,
     AwsEvent,
+    ByAttribute,
     Delivery,
     Inserted,
+    KinesisRecord,
     Modified,
     ObjectCreated,
     ObjectEvent,
     ObjectRemoved,
     Removed,
+    Stream,
 )
 from .shared import (
     Created,
@@ -22,6 +25,7 @@ from .shared import (
     SpecialEdited,
     Todo,
     changes,
+    clicks,
     edits,
     orders,
     photos,
@@ -191,6 +195,39 @@ def the_other_event_of_a_bus() -> None:
 
     @app.on(shop.of(Edited))  # error
     async def handle(_event: Created) -> None: ...
+
+
+def a_forgotten_record_of_a_stream() -> None:
+    """RouteError: handle takes Created, and its source gives Created | Edited"""
+
+    @app.on(clicks)  # error
+    def handle(_click: Created) -> None: ...
+
+
+def the_other_record_of_a_stream() -> None:
+    """RouteError: handle takes Created, and its source gives Edited"""
+
+    @app.on(clicks.of(Edited))  # error
+    async def handle(_click: Created) -> None: ...
+
+
+def the_record_instead_of_the_model() -> None:
+    """RouteError: handle takes KinesisRecord, and its source gives Created | Edited"""
+
+    @app.on(clicks)  # error
+    def handle(_record: KinesisRecord) -> None: ...
+
+
+def a_stream_as_destination() -> None:
+    """RouteError: Stream('clicks') is no queue, topic or event bus"""
+
+    app.on(orders, to=clicks)(lambda _order: Edited(id=1))  # error
+
+
+def attributes_of_a_record_of_a_stream() -> None:
+    """RouteError: stream 'x': records of Kinesis have no attributes: write types=ByField('kind')"""
+
+    app.on(Stream[Edited]("x", types=ByAttribute("kind")))  # error
 
 
 def another_event_for_a_bus() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 from eventkit.backends._sending import MAX_BYTES, Attributes, QueueMessage, text_attribute
 from eventkit.events import Message
 from eventkit.outcomes import Reject
-from eventkit.outgoing import MAX_ATTRIBUTES, Outgoing
+from eventkit.outgoing import MAX_ATTRIBUTES
 
-__all__ = ["NOTE", "parked", "rejected"]
+__all__ = ["NOTE", "parked", "reason_of"]
 
 NOTE = "eventkit.reject"
 """The message attribute that says why: a String with the JSON members reason, handler, attempt, queue and trace.
@@ -38,18 +38,13 @@ def parked(record: Mapping[str, object], reject: Reject, *, fifo: bool) -> Queue
     return noted if len(noted.attributes) <= MAX_ATTRIBUTES and noted.size <= MAX_BYTES else copy
 
 
-def rejected(record: Mapping[str, object], reject: Reject) -> Outgoing:
-    """The message for an on-failure destination: an event of this record alone, which can be invoked again, noted."""
-    event = record if "detail-type" in record else {"Records": [record]}  # EventBridge sends its events singly
-    return Outgoing(json.dumps(event), attributes={NOTE: json.dumps(_reason(reject))})
-
-
-def _reason(reject: Reject) -> dict[str, object]:
+def reason_of(reject: Reject) -> dict[str, object]:
+    """Why a record was rejected, as a note says it."""
     return {"reason": reject.reason[:MAX_REASON], "handler": reject.handler}
 
 
 def _note(message: Message, reject: Reject) -> Mapping[str, object]:
-    facts = {**_reason(reject), "attempt": message.attempt, "queue": message.source_arn}
+    facts = {**reason_of(reject), "attempt": message.attempt, "queue": message.source_arn}
     trace = message.trace or message.attributes.get("traceparent")
     if trace:
         facts["trace"] = str(trace)

@@ -1,4 +1,4 @@
-"""Queues, topics and event buses in this process, with AWS's rules: for tests, and for trying things out.
+"""Queues, topics, event buses and buckets in this process, with AWS's rules: for tests, and for trying things out.
 
 ::
 
@@ -109,6 +109,7 @@ class MemoryBackend:
         self._queues: dict[str, MemoryQueue] = {}
         self._topics: dict[str, _Topic] = {}
         self._buses: dict[str, list[_Rule]] = {}
+        self._buckets: dict[str, dict[str, bytes]] = {}
 
     def create_queue(
         self,
@@ -162,6 +163,15 @@ class MemoryBackend:
         """
         self.create_bus(name_in(bus))
         self._buses[name_in(bus)].append(_Rule(detail_types, self._queue(queue)))
+
+    def create_bucket(self, name: str) -> str:
+        """Declare a bucket, if that was not done before, and return its ARN."""
+        self._buckets.setdefault(name, {})
+        return f"arn:aws:s3:::{name}"
+
+    def objects(self, bucket: str) -> Mapping[str, bytes]:
+        """The objects in the bucket, by their keys. Raises `BackendError`."""
+        return self._bucket(bucket)
 
     def depth(self, queue: str) -> int:
         """How many messages are in the queue, those in flight included. Raises `BackendError`."""
@@ -219,6 +229,10 @@ class MemoryBackend:
                 for message in messages:
                     self._apply(rules, bus_entry(message))
 
+    async def put_object(self, bucket: str, key: str, body: bytes) -> None:
+        """Put an object into a bucket. Raises `BackendError`."""
+        self._bucket(bucket)[key] = body
+
     def _apply(self, rules: Sequence[_Rule], entry: BusEntry) -> None:
         body = dumps(delivered(entry, event_id=self._new_id(), sent=self._sent(), region=REGION, account=ACCOUNT))
         for rule in rules:
@@ -255,6 +269,12 @@ class MemoryBackend:
             raise BackendError(f"there is no event bus {address!r} in this process: declare it with create_bus")
         return found
 
+    def _bucket(self, address: str) -> dict[str, bytes]:
+        found = self._buckets.get(name_in(address))
+        if found is None:
+            raise BackendError(f"there is no bucket {address!r} in this process: declare it with create_bucket")
+        return found
+
 
 def _unsettled(lost: Sequence[Raw]) -> Unsettled:
     return Unsettled(lost=lost) if lost else SETTLED
@@ -264,11 +284,14 @@ def _unsettled(lost: Sequence[Raw]) -> Unsettled:
 async def open_backend(url: str = "memory://") -> AsyncGenerator[MemoryBackend]:
     """A backend of its own for each call. `memory://?queue=jobs:jobs-dead&queue=mail` declares queues.
 
-    Raises `ConfigurationError` for any other option.
+    Tables and streams, which are `eventkit.streams.memory`'s to declare, may stand in the URL, too. Raises
+    `ConfigurationError` for any other option.
     """
     parts = urlsplit(url)
     options = parse_qs(parts.query, keep_blank_values=True)
     queues = options.pop("queue", [])
+    options.pop("table", None)
+    options.pop("stream", None)
     if options or parts.netloc or parts.path:
         raise ConfigurationError(f"{url!r}: write memory://, with ?queue=NAME or ?queue=NAME:DEAD_LETTER_QUEUE")
     backend = MemoryBackend()

@@ -3,6 +3,7 @@
 from eventkit.events._base import AttributeValue, AwsEvent
 from eventkit.events.dynamodb import Change, Inserted, Item, Modified, Removed, StreamView
 from eventkit.events.eventbridge import BusEvent
+from eventkit.events.kinesis import KinesisRecord
 from eventkit.events.s3 import (
     DeleteMarkerCreated,
     ObjectAclChanged,
@@ -30,6 +31,7 @@ __all__ = [
     "DeleteMarkerCreated",
     "Inserted",
     "Item",
+    "KinesisRecord",
     "Message",
     "Modified",
     "Notification",

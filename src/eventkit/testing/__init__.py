@@ -8,6 +8,8 @@ from eventkit.testing.clock import VirtualClock
 from eventkit.testing.events import (
     dynamodb_event,
     eventbridge_s3,
+    kinesis_event,
+    kinesis_record,
     s3_event,
     s3_record,
     s3_test_event,
@@ -31,6 +33,8 @@ __all__ = [
     "VirtualClock",
     "dynamodb_event",
     "eventbridge_s3",
+    "kinesis_event",
+    "kinesis_record",
     "s3_event",
     "s3_record",
     "s3_test_event",

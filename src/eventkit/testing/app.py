@@ -1,7 +1,7 @@
 """An app in a test: typed events in, on a clock that the test moves; calls, outcomes and messages to look at."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, TypeVar, cast
@@ -66,7 +66,7 @@ class TestApp(Entrance):
 
     __test__ = False  # pytest takes classes of this name for tests
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a test may choose, each by its name
         self,
         app: App,
         *,
@@ -76,13 +76,14 @@ class TestApp(Entrance):
         queues: Queues | None = None,
         store: IdempotencyStore | None = None,
         act: Act | None = None,
+        shards: int = 1,
     ) -> None:
         """`runtime` is `lambda`, `poller`, that of another entry point, or what one names.
 
         `names` says what resources are called, by default what the app calls them; `overrides` maps the functions of
         dependencies to what is called instead. `queues` are the queues' attributes. `store` is what idempotent routes
         remember by, by default one in memory. `act` is called before each call of a handler and may raise in its
-        place.
+        place. `shards` is how many each table and stream has.
         """
         super().__init__(self._open)
         self._app = app
@@ -90,12 +91,13 @@ class TestApp(Entrance):
         self._names = names or Names(app.name)
         self._queues = queues or Queues()
         self._stand_ins = StandIns(overrides, store, act)
+        self._shards = shards
         self._here: World | None = None
 
     def __enter__(self) -> Self:
         """Begin the app's lifespan, blocking. Raises what that raises."""
         runtime = open_runtime(self._runtime) if isinstance(self._runtime, str) else self._runtime
-        world = World(self._app, self._names, self._queues, self._stand_ins)
+        world = World(self._app, self._names, self._queues, self._stand_ins, self._shards)
         world.open(runtime)
         self._here = world
         return self
@@ -185,6 +187,10 @@ class TestApp(Entrance):
         """What is in the dead-letter queue of a queue, or of the queue that carries a resource's events."""
         dead = dead_letter_name(name_in(self._carrier(resource)))
         return [_dead_letter(record) for record in self._open().backend.messages(dead)]
+
+    def objects(self, bucket: str) -> Mapping[str, bytes]:
+        """What was put into the bucket of `EVENTKIT_ON_FAILURE`, by its keys. Raises `BackendError` for any other."""
+        return self._open().backend.objects(bucket)
 
     @property
     def dropped(self) -> Sequence[Raw]:

@@ -2,24 +2,25 @@
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any, TypeVar, cast
 
-from pydantic_core import to_json
+from pydantic_core import to_json, to_jsonable_python
 
 from eventkit.backends import Raw
 from eventkit.backends._sending import QueueMessage, is_fifo, queue_message
 from eventkit.buckets import Bucket
 from eventkit.buses import Bus
-from eventkit.decode import records_of
+from eventkit.decode import STREAMS, records_of
 from eventkit.errors import ConfigurationError
 from eventkit.events import Message
 from eventkit.names import name_in
 from eventkit.outgoing import Attribute, Outgoing
 from eventkit.publish import Sender
-from eventkit.resources import Queue, Resource, Table, Topic
+from eventkit.resources import Queue, Resource, Stream, Table, Topic
 from eventkit.testing.events import (
-    dynamodb_event,
     eventbridge_s3,
+    kinesis_record,
     s3_event,
     s3_record,
     sns_envelope,
@@ -86,32 +87,58 @@ class Entrance:
         `keys` are the names of the table's key attributes, by default the item's first one.
         """
         kind = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
-        images = [None if image is None else table.reader.adapter.dump_python(image) for image in (new, old)]
-        item: Mapping[str, object] | None = images[0] or images[1]
+        images = [None if image is None else item_of(table, image) for image in (new, old)]
+        item = images[0] or images[1]
         if item is None:
             raise ConfigurationError(f"{table}: a change has a new item, an old one, or both")
         world = self._world()
         named = {name: item[name] for name in keys or list(item)[:1]}
         number = next(world.numbers)
         record = stream_record(kind, world.names.name(table), keys=named, new=images[0], old=images[1], number=number)
-        self._running().invoke(dynamodb_event(record))
+        self._write(record)
+
+    def put_records(self, stream: Stream[M], *records: M, key: str = "1") -> None:
+        """Put records into a stream; `key` is their partition key, which decides on the shard."""
+        world = self._world()
+        name = world.names.name(stream)
+        for one in records:
+            self._write(kinesis_record(_data_of(stream, one), name, key=key, number=next(world.numbers)))
+
+    def name_of(self, resource: Resource) -> str:
+        """What the resource is called."""
+        return self._world().names.name(resource)
 
     def deliver(self, event: Raw) -> None:
-        """Let an event enter as AWS delivers it, or one record; an SQS record is put into the queue that it names.
+        """Let an event enter as AWS delivers it, or one record.
+
+        An SQS record is put into the queue that it names, a stream's record written to the stream that it names.
 
         Raises `DecodeError` for what is no event that eventkit knows, and `ConfigurationError` for one that does not
         reach the runtime.
         """
         whole = {"Records": [event]} if {"eventSource", "EventSource"} & event.keys() else event
         records = records_of(whole)
-        if not any(record.get("eventSource") == "aws:sqs" for record in records):
-            self._running().invoke(whole)
-        for record in records if records and records[0].get("eventSource") == "aws:sqs" else ():
-            message = Message(record)
-            found = cast("Mapping[str, Mapping[str, object]]", record.get("messageAttributes") or {})
-            unique = message.deduplication_id if message.fifo else None
-            copy = QueueMessage(message.text, found, message.group, unique, message.trace)
-            self._put(message.source_arn, copy)
+        match records[0].get("eventSource") if records else None:
+            case "aws:sqs":
+                for record in records:
+                    self._receive(record)
+            case source if source in STREAMS:
+                for record in records:
+                    self._write(record)
+            case _:
+                self._running().invoke(whole)
+
+    def _receive(self, record: Raw) -> None:
+        """Put a queue's record into its queue."""
+        message = Message(record)
+        found = cast("Mapping[str, Mapping[str, object]]", record.get("messageAttributes") or {})
+        unique = message.deduplication_id if message.fifo else None
+        self._put(message.source_arn, QueueMessage(message.text, found, message.group, unique, message.trace))
+
+    def _write(self, record: Raw) -> None:
+        """Write a stream's record to its stream."""
+        self._running()
+        self._world().streams.write(record)
 
     def _publish(
         self,
@@ -209,6 +236,33 @@ class Entrance:
         if runtime is None:
             raise ConfigurationError(NOT_RUNNING)
         return runtime
+
+
+def item_of(table: Table[M], image: M) -> Mapping[str, object]:
+    """An item as whoever writes it to DynamoDB must: what has no type there is written as in JSON."""
+    return cast("Mapping[str, object]", _held(table.reader.adapter.dump_python(image)))
+
+
+def _held(value: object) -> object:
+    if isinstance(value, float):
+        return Decimal(str(value))
+    if isinstance(value, Mapping):
+        return {name: _held(member) for name, member in cast("Mapping[str, object]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_held(member) for member in cast("Sequence[object]", value)]
+    known = value is None or isinstance(value, _HELD)
+    return cast("object", value if known else to_jsonable_python(value))
+
+
+_HELD = (bool, str, int, Decimal, bytes, set, frozenset)
+
+
+def _data_of(stream: Stream[M], record: M) -> bytes:
+    """A record's data as a producer writes them."""
+    if isinstance(record, bytes):
+        return record
+    types = stream.event_types
+    return (stream.reader.to_text(record) if types is None else types.encode(record).text).encode()
 
 
 class _Arriving:

@@ -25,6 +25,8 @@ __all__ = [
     "REGION",
     "dynamodb_event",
     "eventbridge_s3",
+    "kinesis_event",
+    "kinesis_record",
     "s3_event",
     "s3_record",
     "s3_test_event",
@@ -64,6 +66,11 @@ def sns_event(*records: Mapping[str, object]) -> Event:
 
 def dynamodb_event(*records: Mapping[str, object]) -> Event:
     """An invocation by a DynamoDB stream."""
+    return sqs_event(*records)
+
+
+def kinesis_event(*records: Mapping[str, object]) -> Event:
+    """An invocation by a Kinesis data stream."""
     return sqs_event(*records)
 
 
@@ -320,6 +327,35 @@ def stream_record(  # noqa: PLR0913 - likewise
         "dynamodb": change,
         "eventSourceARN": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}/stream/2026-01-01T00:00:00.000",
     }
+
+
+def kinesis_record(data: object, stream: str, *, key: str = "1", shard: int = 0, number: int = 1) -> Event:
+    """A record of the stream with this name ("Using Lambda with Kinesis").
+
+    `data` are bytes or a text as they are, or a value that is written as JSON; `key` is the partition key.
+    """
+    written = data if isinstance(data, bytes) else _text(data).encode()
+    sequence = str(_FIRST_SEQUENCE + number)
+    return {
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": key,
+            "sequenceNumber": sequence,
+            "data": base64_text(written),
+            "approximateArrivalTimestamp": _moment(number).timestamp(),
+        },
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventID": f"shardId-{shard:012d}:{sequence}",
+        "eventName": "aws:kinesis:record",
+        "invokeIdentityArn": f"arn:aws:iam::{ACCOUNT}:role/eventkit",
+        "awsRegion": REGION,
+        "eventSourceARN": f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{stream}",
+    }
+
+
+_FIRST_SEQUENCE = 49_590_338_271_490_256_608_559_692_538_361_571_095_921_575_989_136_588_898
+"""Kinesis's sequence numbers have 56 digits."""
 
 
 def _sqs_attribute(value: Attribute) -> Event:

@@ -9,13 +9,13 @@ from eventkit._logic import AllOf, Condition
 from eventkit.buckets import Bucket
 from eventkit.conditions import Test
 from eventkit.errors import ConfigurationError
-from eventkit.resources import Queue, Resource, Topic
+from eventkit.resources import Resource, Typed
 from eventkit.sources import Selector
 
 __all__ = ["Examples", "example_of"]
 
 Examples = Mapping[Resource, object]
-"""A message for each queue, topic and bus, a key for each bucket."""
+"""A message for each queue, topic and bus, a record for each stream, an item for each table, a key for each bucket."""
 
 TEXTS = {
     "date": "2026-01-01",
@@ -30,7 +30,7 @@ TEXTS = {
 
 
 def example_of(selector: Selector, given: Examples) -> object:
-    """A message, or an object's key, that the selector may take.
+    """A message, a record, an item, or an object's key, that the selector may take.
 
     Raises `ConfigurationError` where none can be made.
     """
@@ -40,12 +40,14 @@ def example_of(selector: Selector, given: Examples) -> object:
     if isinstance(resource, Bucket):
         prefix, suffix = (next(_of_key(selector.condition, operator), "") for operator in ("prefix", "suffix"))
         return f"{prefix}example{suffix}"
-    return _message(cast("Queue[Any] | Topic[Any]", resource))
+    return _message(cast("Typed[Any]", resource))
 
 
-def _message(resource: Queue[Any] | Topic[Any]) -> object:
+def _message(resource: Typed[Any]) -> object:
     if resource.model is str:
         return "example"
+    if resource.model is bytes:
+        return b"example"
     adapter = resource.reader.adapter
     try:
         schema = adapter.json_schema()

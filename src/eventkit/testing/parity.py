@@ -5,95 +5,51 @@ In one line of a test file::
     class TestParity(ParityContract, app=app): ...
 
 Each scenario is played in each runtime, and what is to be seen of it must be equal: which handlers were called with
-what, when and in which attempt; what was published; what lies in dead-letter queues, and why; and what is left in
-queues. Scenarios are made from the app's routes; an app's own are `Scenario`s too.
+what, when and in which attempt; what was published; what lies in dead-letter queues and in the on-failure destination,
+and why; and what is left. Scenarios are made from the app's routes; an app's own are `Scenario`s too.
+
+Of streams the times are not compared: Lambda waits as long as it likes before it tries again, a poller as long as the
+route says. In which order records were handled, and what was given up, is.
 """
 
 import copy
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from math import inf
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from eventkit.app import App, Route
+from eventkit.app import App
 from eventkit.backends import Raw
 from eventkit.backends._park import NOTE
-from eventkit.backends._sending import is_fifo
-from eventkit.buckets import Bucket
-from eventkit.errors import ConfigurationError
-from eventkit.events import ObjectCreated
+from eventkit.decode import STREAMS, record_id
+from eventkit.failures import BATCHES
 from eventkit.inject import Overrides
 from eventkit.names import Names, dead_letter_name
-from eventkit.outcomes import Reject, Retry
-from eventkit.resources import Queue, Resource, Table
-from eventkit.sources import Selector
+from eventkit.outcomes import Retry
+from eventkit.resources import Queue
+from eventkit.streams import sequence_of
 from eventkit.testing.entrance import Entrance
-from eventkit.testing.events import s3_event, s3_record
-from eventkit.testing.examples import Examples, example_of
+from eventkit.testing.examples import Examples
 from eventkit.testing.runtimes import RUNTIMES, Open, open_runtime
+from eventkit.testing.scenarios import NO_EXAMPLES, Fault, Order, Scenario, scenarios_of
 from eventkit.testing.watching import Call
-from eventkit.testing.world import Queues, StandIns, World
+from eventkit.testing.world import StandIns, World
+from eventkit.values import replace
 
 if TYPE_CHECKING:
     import pytest
 
 __all__ = ["Fault", "ParityContract", "Scenario", "Seen", "assert_parity", "play", "scenarios_of"]
 
-Step = BaseException | float | None
-"""What happens at a call: it is raised, so many seconds pass, or nothing, before the handler is called."""
-
-HOURS = 7_200.0
-"""Seconds that a scenario lasts at most."""
-
 STEP = 60.0
 """Seconds between two looks at whether it is over."""
 
-GROUP = "g"
+ON_FAILURE = "eventkit-on-failure"
+"""The queue that takes what is given up, where the app's names have none."""
 
-NO_EXAMPLES: Examples = {}
 NO_OVERRIDES: Overrides = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What happens to a message in place of the handler's calls.
-
-    Attributes:
-        message: Which message, counted from 1 as they were sent.
-        steps: What happens at each call, one after the other; then the handler is called. Infinity lasts until the
-            call is cut off.
-        handler: The handler that this happens to; None is each of them.
-        always: Whether the last step happens for ever.
-    """
-
-    message: int
-    steps: tuple[Step, ...]
-    handler: str | None = None
-    always: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """What happens, the same in every runtime.
-
-    Attributes:
-        name: What it is about.
-        arrange: Sends the messages.
-        faults: What goes wrong.
-        queues: The queues' attributes.
-        lasts: Seconds until what is to be seen is looked at, where the queues are not empty before.
-        counted: Whether attempts are compared: records that are held back in their group are received, and counted,
-            more or less often, depending on how many a runtime takes at once.
-    """
-
-    name: str
-    arrange: Callable[[Entrance], None]
-    faults: tuple[Fault, ...] = ()
-    queues: Queues = field(default_factory=Queues)
-    lasts: float = HOURS
-    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +60,7 @@ class Seen:
     published: tuple[str, ...]
     dead: tuple[str, ...]
     left: tuple[str, ...]
+    given_up: tuple[str, ...]
 
 
 def play(
@@ -117,11 +74,15 @@ def play(
     """Play a scenario in a runtime, with the app's lifespan around it."""
     script = _Script(scenario.faults)
     opening = open_runtime(runtime) if isinstance(runtime, str) else runtime
-    world = World(app, names or Names(app.name), scenario.queues, StandIns(overrides, act=script))
+    named = names or Names(app.name)
+    if scenario.keeps and named.on_failure is None:
+        named = replace(named, on_failure=(Queue.kind, ON_FAILURE))
+    world = World(app, named, scenario.queues, StandIns(overrides, act=script), scenario.shards)
     world.open(opening)
     try:
         scenario.arrange(Entrance(lambda: world, ("sqs",)))
-        script.number(record for queue in world.consumed for record in world.backend.messages(queue))
+        messages = (record for queue in world.consumed for record in world.backend.messages(queue))
+        script.number((*messages, *world.streams.written))
         _let_happen(world, scenario.lasts)
         return _seen(world, scenario)
     finally:
@@ -174,101 +135,6 @@ class ParityContract:
         assert_parity(self.app, [scenario], names=self.names, overrides=self.overrides)
 
 
-def scenarios_of(app: App, examples: Examples = NO_EXAMPLES) -> list[Scenario]:
-    """Scenarios for each of the app's sources that a queue can bring: not for tables, which a poller does not read.
-
-    Raises `ConfigurationError` where an example is missing, or there is no such source.
-    """
-    found: dict[Resource, dict[str, Route]] = {}
-    for route in app.routes():
-        for selector in route.source.selectors:
-            if not isinstance(selector.resource, Table):
-                found.setdefault(selector.resource, {})[route.name] = route
-    if not found:
-        raise ConfigurationError(f"the app {app.name!r} has no source that a queue can bring, so there is no parity")
-    return [
-        one for resource, routes in found.items() for one in _of_source(_Source(resource, [*routes.values()], examples))
-    ]
-
-
-class _Source:
-    """A source, and how its example is sent."""
-
-    def __init__(self, resource: Resource, routes: Sequence[Route], examples: Examples) -> None:
-        self.resource = resource
-        self.routes = routes
-        selectors = (one for route in routes for one in route.source.selectors if one.resource == resource)
-        self._selector: Selector = next(selectors)
-        self._example = example_of(self._selector, examples)
-
-    @property
-    def fifo(self) -> bool:
-        return is_fifo(self.resource.name)
-
-    def send(self, t: Entrance, times: int = 1) -> None:
-        """Send the example so many times, in one group where there are any."""
-        for _ in range(times):
-            if isinstance(self.resource, Bucket):
-                self.upload(t, 1)
-            else:
-                t.send(cast("Queue[object]", self.resource), self._example, group=GROUP if self.fifo else None)
-
-    def upload(self, t: Entrance, objects: int) -> None:
-        """Let as many objects come about, in one notification."""
-        bucket, key = cast("Bucket", self.resource), str(self._example)
-        created = any(issubclass(kind, ObjectCreated) for kind in self._selector.events)
-        (t.upload if created else t.remove)(bucket, *[key] * objects)
-
-    def put(self, t: Entrance, text: str) -> None:
-        """Put a text into the source's queue as it is."""
-        t.put(self.resource, text, group=GROUP if self.fifo else None)
-
-
-def _of_source(source: _Source) -> Iterator[Scenario]:
-    name = f"{source.resource.kind} {source.resource.name}"
-
-    def scenario(title: str, *faults: Fault, times: int = 1, counted: bool = True) -> Scenario:
-        return Scenario(f"{name}: {title}", partial(source.send, times=times), faults, counted=counted)
-
-    broken = RuntimeError("a fault of the scenario")
-    yield scenario("success")
-    yield scenario("retry by exception", Fault(1, (broken, broken)))
-    yield scenario("retry with a delay", Fault(1, (Retry(after=7), Retry(after=0))))
-    yield scenario("reject", Fault(1, (Reject("no good"),)))
-    yield scenario("received too often", Fault(1, (broken,), always=True))
-    yield scenario("duplicates", times=2)
-    yield scenario("more than a batch", times=13, counted=not source.fifo)
-    yield Scenario(f"{name}: poison", partial(_poison, source))
-    yield Scenario(f"{name}: unmatched", partial(_elsewhere, source))
-    yield from (
-        scenario(f"timeout of {one.name}", Fault(1, (inf,), one.name)) for one in source.routes if _is_timed(one)
-    )
-    mixed = (Fault(2, (broken,)), Fault(3, (Reject("no good"),)), Fault(5, (Retry(after=5),)))
-    yield scenario(
-        "failure in the middle of a group" if source.fifo else "partial batch", *mixed, times=6, counted=not source.fifo
-    )
-    if len(source.routes) > 1:
-        yield scenario("several routes, one failing", Fault(1, (broken, Retry(after=3)), source.routes[-1].name))
-    if isinstance(source.resource, Bucket):
-        nested = Fault(1, (None, broken))
-        yield Scenario(f"{name}: nested records, one failing", partial(source.upload, objects=2), (nested,))
-
-
-def _is_timed(route: Route) -> bool:
-    return route.options.timeout is not None
-
-
-def _poison(source: _Source, t: Entrance) -> None:
-    for text in ("{", "null", '{"Records": [{"eventSource": "aws:s3", "s3": {}}]}'):
-        source.put(t, text)
-
-
-def _elsewhere(source: _Source, t: Entrance) -> None:
-    from pydantic_core import to_json
-
-    source.put(t, to_json(s3_event(s3_record("ObjectCreated:Put", "eventkit-elsewhere", "a.jpg"))).decode())
-
-
 class _Script:
     """Lets the faults happen."""
 
@@ -279,7 +145,8 @@ class _Script:
 
     def number(self, records: Iterable[Raw]) -> None:
         """Take the messages' numbers from the order in which they came."""
-        self._numbers = {str(record["messageId"]): number for number, record in enumerate(records, 1)}
+        identities = (str(record.get("messageId") or record.get("eventID")) for record in records)
+        self._numbers = {identity: number for number, identity in enumerate(identities, 1)}
 
     def __call__(self, call: Call) -> float:
         key = (call.handler, call.id)
@@ -300,33 +167,92 @@ def _happens(fault: Fault, tried: int) -> float:
 
 
 def _let_happen(world: World, seconds: float) -> None:
-    """Let everything happen, for so long at most; with nothing in the queues there is nothing to wait for."""
+    """Let everything happen, for so long at most; with nothing in queues and streams there is nothing to wait for."""
     world.settle_blocking(0)
-    while (left := seconds - world.loop.time()) > 0 and any(map(world.backend.messages, world.consumed)):
+    while (left := seconds - world.loop.time()) > 0 and _is_something_left(world):
         world.settle_blocking(min(left, STEP))
+
+
+def _is_something_left(world: World) -> bool:
+    given_up = sum(batch["batchSize"] for document in _kept(world) for batch in _batches(document))
+    return any(map(world.backend.messages, world.consumed)) or len(_unhandled(world)) > given_up
 
 
 def _seen(world: World, scenario: Scenario) -> Seen:
     messages = world.backend.messages
     dead = [dead_letter_name(queue) for queue in world.consumed if scenario.queues.dead_letters]
-    published = (f"{one.kind} {one.address}: {one.text} group={one.group}" for one in world.backend.published)
+    sent = (one for one in world.backend.published if (one.kind, one.address) != world.names.on_failure)
+    published = [f"{one.kind} {one.address}: {one.text} group={one.group}" for one in sent]
     return Seen(
-        tuple(_calls(world.watch.calls, counted=scenario.counted)),
-        tuple(sorted(published)),
+        tuple(_calls(world.watch.calls, scenario)),
+        tuple(sorted(published if scenario.repeated else {*published})),
         tuple(sorted(f"{queue}: {_noted(record)}" for queue in dead for record in messages(queue))),
-        tuple(sorted(f"{queue}: {record['body']}" for queue in world.consumed for record in messages(queue))),
+        (
+            *sorted(f"{queue}: {record['body']}" for queue in world.consumed for record in messages(queue)),
+            *(f"{record['eventSourceARN']}: {sequence_of(record)}" for record in _unhandled(world)),
+        ),
+        tuple(sorted(line for document in _kept(world) for line in _given_up(document))),
     )
 
 
-def _calls(calls: Sequence[Call], *, counted: bool) -> list[str]:
-    """The calls by time. Those of one moment are in no order, except in a group."""
-    ordered = sorted(calls, key=lambda one: (round(one.at, 1), one.group or f"{one.handler} {one.event!r}"))
-    return [_call(one, counted=counted) for one in ordered]
+def _unhandled(world: World) -> Sequence[Raw]:
+    """The records of streams that were neither done nor rejected."""
+    handled = {record_id(one.record) for one in world.settled if not isinstance(one.outcome, Retry)}
+    return [record for record in world.streams.written if record_id(record) not in handled]
+
+
+def _kept(world: World) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """The documents in the on-failure destination, and the notes of rejects on them."""
+    if world.names.on_failure is not None and world.names.on_failure[0] == Queue.kind:
+        for record in world.backend.messages(world.names.on_failure[1]):
+            attributes: Any = record["messageAttributes"]
+            yield json.loads(str(record["body"])), attributes.get(NOTE, {}).get("stringValue", "")
+
+
+def _batches(kept: tuple[Mapping[str, Any], str]) -> Iterator[Mapping[str, Any]]:
+    """The batch of a stream that a document is about, unless it was rejected, which the record's outcome tells."""
+    document, note = kept
+    yield from (document[name] for name in BATCHES.values() if name in document and not note)
+
+
+def _given_up(kept: tuple[Mapping[str, Any], str]) -> Iterator[str]:
+    document, note = kept
+    condition = document["requestContext"]["condition"]
+    for batch in (document[name] for name in BATCHES.values() if name in document):
+        yield (
+            f"{batch['streamArn']}: {batch['batchSize']} from {batch['startSequenceNumber']} "
+            f"to {batch['endSequenceNumber']}: {condition} {note}"
+        )
+
+
+def _calls(calls: Sequence[Call], scenario: Scenario) -> list[str]:
+    """The calls in the order in which they are compared."""
+    known: Sequence[Call] = calls if scenario.repeated else _first_ones(calls)
+    if scenario.order == "time":  # those of one moment are in no order, except in a group
+        ordered = sorted(known, key=lambda one: (round(one.at, 1), one.group or f"{one.handler} {one.event!r}"))
+        return [f"{round(one.at, 1)} s: {_call(one, counted=scenario.counted)}" for one in ordered]
+    ordered = sorted(known, key=partial(_place, order=scenario.order))
+    return [_call(one, counted=False) for one in ordered]
+
+
+def _place(call: Call, order: Order) -> tuple[str, str]:
+    """What a call keeps its order within; what comes of it in queues is in none."""
+    origin = call.path[0]
+    if order == "stream" and origin.startswith(tuple(service.removeprefix("aws:") for service in STREAMS)):
+        return origin, ""
+    return origin, call.group or f"{call.handler} {call.event!r}"
+
+
+def _first_ones(calls: Sequence[Call]) -> Sequence[Call]:
+    first: dict[tuple[str, str, str], Call] = {}
+    for call in calls:
+        first.setdefault((call.handler, call.id, repr(call.event)), call)
+    return [*first.values()]
 
 
 def _call(call: Call, *, counted: bool) -> str:
     attempt = f" attempt {call.attempt}" if counted else ""
-    return f"{round(call.at, 1)} s: {call.handler}({call.event!r}){attempt} group={call.group}"
+    return f"{call.handler}({call.event!r}){attempt} group={call.group}"
 
 
 def _noted(record: Raw) -> str:
@@ -342,7 +268,14 @@ def _difference(name: str, first: tuple[str | Open, Seen], second: tuple[str | O
         here, there = (Counter[str](getattr(seen, what)) for seen in (before, after))
         lines += [f"  {what}, {_named(one)} alone: {line}" for line in (here - there).elements()]
         lines += [f"  {what}, {_named(other)} alone: {line}" for line in (there - here).elements()]
+        if here == there and getattr(before, what) != getattr(after, what):
+            lines.append(f"  {what} are in another order: {_first_apart(getattr(before, what), getattr(after, what))}")
     return "\n".join(lines)
+
+
+def _first_apart(before: Sequence[str], after: Sequence[str]) -> str:
+    one, other = next(pair for pair in zip(before, after, strict=True) if pair[0] != pair[1])
+    return f"{one}, and {other}"
 
 
 def _named(runtime: str | Open) -> str:

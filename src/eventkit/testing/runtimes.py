@@ -15,6 +15,7 @@ from eventkit.errors import ConfigurationError
 from eventkit.names import Names
 from eventkit.outcomes import Outcome
 from eventkit.stores import IdempotencyStore
+from eventkit.streams import Streams
 from eventkit.testing.threads import VirtualThreads
 
 __all__ = ["RUNTIMES", "Open", "Runtime", "Stage", "open_runtime"]
@@ -40,6 +41,7 @@ class Stage:
         timeout: The queues' visibility timeout in seconds, which is also what an invocation may take.
         store: What idempotent routes remember by; None where the app has none.
         settled: To be called with each record whose outcome is certain.
+        streams: Where records of tables and streams come from.
     """
 
     app: App
@@ -52,6 +54,7 @@ class Stage:
     timeout: float
     store: IdempotencyStore | None
     settled: Callable[[Raw, Outcome], None]
+    streams: Streams
 
 
 class Runtime(Protocol):
@@ -61,14 +64,14 @@ class Runtime(Protocol):
     """Events that were given up without anybody's keeping them."""
 
     direct: bool
-    """Whether events can enter without a queue."""
+    """Whether events of buckets and topics can enter without a queue."""
 
     def consume(self, queue: str) -> None:
         """Take the messages of this queue, too. Raises `ConfigurationError` where that cannot be."""
         ...
 
     def invoke(self, event: Raw) -> None:
-        """Take an event that came without a queue. Raises `ConfigurationError` where that cannot be."""
+        """Take an event that came without a queue or a stream. Raises `ConfigurationError` where that cannot be."""
         ...
 
     def sleep(self, seconds: float) -> None:

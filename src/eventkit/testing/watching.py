@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from eventkit.app import App, Route, Unmatched
 from eventkit.delivery import Delivery
-from eventkit.events import AwsEvent
+from eventkit.events import AwsEvent, Change, KinesisRecord
 from eventkit.execution import outcome_of
 from eventkit.inject import Overrides
 from eventkit.outcomes import DONE, Interrupted, Outcome, Reject, Retry
@@ -35,7 +35,7 @@ class Call:
         attempt: Which attempt it was, from 1; where the service does not count it is 1.
         at: When it began, in seconds since the test's start.
         id: What identifies the record that brought the event.
-        group: The record's message group.
+        group: What keeps its order: the record's message group, its partition key, or its item's key.
         path: The way the event came, outermost first.
         outcome: What the handler said, or None where it was cut off or has not returned. What it raised is the
             outcome's `error`.
@@ -73,7 +73,7 @@ class Watch:
         source = event.event if isinstance(event, Unmatched) else _read.get()
         delivery = Delivery(source, event, route.name)
         now = self.clock()
-        call = Call(route.name, event, delivery.attempt, now, delivery.id, delivery.group, delivery.path)
+        call = Call(route.name, event, delivery.attempt, now, delivery.id, _group_of(delivery, source), delivery.path)
         self.calls.append(call)
         return call
 
@@ -142,6 +142,16 @@ def _async(route: Route, watch: Watch) -> Callable[..., object]:
         return result
 
     return handler
+
+
+def _group_of(delivery: Delivery, source: AwsEvent) -> str | None:
+    match source:
+        case KinesisRecord():
+            return source.partition_key
+        case Change():
+            return " ".join(map(str, source.keys.values()))
+        case _:
+            return delivery.group
 
 
 def _outcome(route: Route, call: Call, result: object) -> Outcome:

@@ -1,4 +1,4 @@
-"""What lies around an app in a test: queues, topics and buses, in virtual time, and a runtime that consumes them."""
+"""What lies around an app in a test: queues, topics, buses and streams, in virtual time, and what consumes them."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -14,13 +14,14 @@ from eventkit.app import App
 from eventkit.backends import Raw
 from eventkit.backends._sending import QueueMessage
 from eventkit.backends.memory import MemoryBackend
+from eventkit.buckets import Bucket
 from eventkit.buses import Bus
 from eventkit.errors import ConfigurationError
 from eventkit.inject import Overrides
 from eventkit.names import Names, dead_letter_name, name_in
 from eventkit.outcomes import Outcome
 from eventkit.outgoing import Attribute, Outgoing
-from eventkit.resources import Queue, Resource, Table, Topic
+from eventkit.resources import Queue, Resource, Stream, Streamed, Table, Topic
 from eventkit.stores import IdempotencyStore
 from eventkit.stores.memory import MemoryStore
 from eventkit.testing.clock import START
@@ -28,6 +29,7 @@ from eventkit.testing.loop import VirtualLoop
 from eventkit.testing.runtimes import Open, Runtime, Stage
 from eventkit.testing.threads import VirtualThreads
 from eventkit.testing.watching import RANDOM, Act, Watch, WatchedApp
+from eventkit.testing.world_streams import WorldStreams
 from eventkit.values import Value
 
 __all__ = ["NOT_RUNNING", "Published", "Queues", "Settlement", "StandIns", "World"]
@@ -38,6 +40,9 @@ NOT_RUNNING = "the app does not run: write async with TestApp(app) as t"
 
 BREATH = 0.02
 """Seconds that a poller may wait for slots to come together, though nothing else is to happen."""
+
+PAUSE = 0.25
+"""Seconds that it may wait before it reads a shard again."""
 
 
 class Published(Value):
@@ -144,12 +149,14 @@ class WorldBackend(MemoryBackend):
 class World:
     """An app on its stage. It lives in a thread of its own, and only while a test lets it: see `settle`."""
 
-    def __init__(self, app: App, names: Names, queues: Queues, stand_ins: StandIns) -> None:
+    def __init__(self, app: App, names: Names, queues: Queues, stand_ins: StandIns, shards: int = 1) -> None:
+        """`shards` is how many each table and stream has."""
         self.names: Names = names
         self.loop: VirtualLoop = VirtualLoop()
         self.loop.set_debug(False)  # a function on its thread uses the loop while that stands still for it
         self.threads: VirtualThreads = VirtualThreads(self.loop)
         self.backend: WorldBackend = WorldBackend(self.loop)
+        self.streams: WorldStreams = WorldStreams(lambda: START + self.loop.time())
         self.watch: Watch = Watch(self.loop.time, self._sleep)
         if stand_ins.act is not None:
             self.watch.act = stand_ins.act
@@ -161,6 +168,7 @@ class World:
         self.runtime: Runtime | None = None
         self._app = app
         self._queues = queues
+        self._shards = shards
         self._stand_ins = stand_ins
         self._stack = AsyncExitStack()
         self._thread = ThreadPoolExecutor(1, "eventkit-world")
@@ -168,7 +176,7 @@ class World:
     @property
     def consumed(self) -> tuple[str, ...]:
         """The queues that bring the app's events, by name."""
-        found = (self.names.carrier(one) for one in self._sources() if not isinstance(one, Table))
+        found = (self.names.carrier(one) for one in self._sources() if not isinstance(one, Streamed))
         return tuple(dict.fromkeys(map(name_in, found)))
 
     def open(self, runtime: Open) -> None:
@@ -185,6 +193,7 @@ class World:
             self._queues.visibility,
             self._store(),
             lambda record, outcome: self.settled.append(Settlement(record, outcome, self.loop.time())),
+            self.streams,
         )
         try:
             self._declare()
@@ -239,14 +248,16 @@ class World:
 
     def _settle(self, seconds: float, runtime: Runtime) -> None:
         self.loop.run_for(seconds)
-        waiting, before = self._waiting(), None
-        while waiting and waiting != before:
-            self.loop.run_for(BREATH)
-            waiting, before = self._waiting(), waiting
+        self._go_on(BREATH, lambda: sum(map(self.backend.visible, self.consumed)))
+        self._go_on(PAUSE, lambda: self.streams.unread)
         runtime.check()
 
-    def _waiting(self) -> int:
-        return sum(map(self.backend.visible, self.consumed))
+    def _go_on(self, seconds: float, left: Callable[[], int]) -> None:
+        """Go on as long as there is something left, and it becomes less."""
+        waiting, before = left(), None
+        while waiting and waiting != before:
+            self.loop.run_for(seconds)
+            waiting, before = left(), waiting
 
     def _store(self) -> IdempotencyStore | None:
         """What the test gives; otherwise one in memory where the app needs one, and none where it does not."""
@@ -292,6 +303,8 @@ class World:
                     backend.create_topic(names.name(resource))
                 case Bus.kind:
                     backend.create_bus(names.name(resource))
+                case Table.kind | Stream.kind:
+                    self.streams.declare(resource.kind, names.name(resource), self._shards)
                 case _:
                     pass
         for resource in self._sources():
@@ -299,6 +312,15 @@ class World:
                 backend.subscribe(names.name(resource), names.carrier(resource))
             elif resource.kind == Bus.kind:
                 backend.add_rule(names.name(resource), names.carrier(resource))
-        if names.on_failure is not None:
-            kind, address = names.on_failure
-            self.declare(address) if kind == Queue.kind else backend.create_topic(name_in(address))
+        self._declare_for_rejects()
+
+    def _declare_for_rejects(self) -> None:
+        match self.names.on_failure:
+            case (Queue.kind, address):
+                self.declare(address)
+            case (Topic.kind, address):
+                self.backend.create_topic(name_in(address))
+            case (Bucket.kind, address):
+                self.backend.create_bucket(name_in(address))
+            case _:
+                pass

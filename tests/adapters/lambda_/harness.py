@@ -6,11 +6,26 @@ from time import monotonic
 
 from pydantic import BaseModel
 
-from eventkit import App, BackendError, Bucket, Inserted, Names, ObjectCreated, Queue, Reject, Retry, Table, Topic
+from eventkit import (
+    App,
+    BackendError,
+    Bucket,
+    Inserted,
+    Names,
+    ObjectCreated,
+    Queue,
+    Reject,
+    Retry,
+    Stream,
+    Table,
+    Topic,
+)
 from eventkit.backends import Raw, Unsettled
 from eventkit.publish import Outgoing
 from eventkit.testing import (
     eventbridge_s3,
+    kinesis_event,
+    kinesis_record,
     s3_event,
     s3_record,
     sns_event,
@@ -114,8 +129,8 @@ def app_of(do: Do, flavour: str = "plain", *, concurrency: int | None = None) ->
     """An app that hands the text of whatever comes to `do`."""
     app = App("app")
     timeout = 60 if flavour == "mixed" else None
-    photos, todos = Bucket("photos"), Table[Todo]("todos")
-    for source in (Queue[str]("jobs"), Queue[str]("jobs.fifo"), Topic[str]("news")):
+    photos, todos, clicks = Bucket("photos"), Table[Todo]("todos"), Stream[str]("clicks")
+    for source in (Queue[str]("jobs"), Queue[str]("jobs.fifo"), Topic[str]("news"), clicks):
         if flavour == "async":
 
             async def on_text(text: str) -> None:
@@ -168,6 +183,18 @@ def stream(*texts: str) -> Json:
         change["SequenceNumber"] = f"s{number}"
         records.append(record)
     return sqs_event(*records)
+
+
+def data_stream(*texts: str) -> Json:
+    """A batch of a Kinesis stream, with the sequence numbers `s1`, `s2` and so on; a key follows the text's colon."""
+    records: list[Json] = []
+    for number, text in enumerate(texts, 1):
+        record = kinesis_record(text, "clicks", number=number, key=text.partition(":")[2])
+        data = record["kinesis"]
+        assert isinstance(data, dict)
+        data["sequenceNumber"] = f"s{number}"
+        records.append(record)
+    return kinesis_event(*records)
 
 
 def notification(text: str) -> Json:
