@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
-from eventkit.errors import BackendError, EventkitError
+from eventkit.errors import BackendError, EventkitError, ExpiredCursorError, ThrottledError, TrimmedDataError
 
 __all__ = [
     "BlockingClient",
@@ -115,7 +115,7 @@ async def call(verb: Call, what: str, **request: object) -> dict[str, Any]:
 
 @contextmanager
 def translated(what: str) -> Generator[None]:
-    """Turn whatever a client raises into `BackendError`, with the error as its cause.
+    """Turn whatever a client raises into `BackendError`, or one that says more, with the error as its cause.
 
     Only the error's code is told: its own text may repeat what was sent.
     """
@@ -124,7 +124,8 @@ def translated(what: str) -> Generator[None]:
     except EventkitError:
         raise
     except Exception as error:
-        raise BackendError(f"{what} failed: {code_of(error)}{_HINTS.get(code_of(error), '')}") from error
+        code = code_of(error)
+        raise _kind_of(code)(f"{what} failed: {code}{_HINTS.get(code, '')}") from error
 
 
 def code_of(error: BaseException | None) -> str:
@@ -141,15 +142,28 @@ def is_passing(error: BackendError) -> bool:
     """Whether the same request may succeed in a moment: the service failed or throttled it, or was not reached."""
     response = cast("dict[str, dict[str, int]]", getattr(error.__cause__, "response", None) or {})
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", SERVER_ERROR)
-    return status >= SERVER_ERROR or "throttl" in code_of(error).lower()
+    return status >= SERVER_ERROR or isinstance(error, ThrottledError)
+
+
+def _kind_of(code: str) -> type[BackendError]:
+    return ThrottledError if "throttl" in code.lower() else _KINDS.get(code, BackendError)
 
 
 SERVER_ERROR = 500
+
+_KINDS = {
+    "ExpiredIteratorException": ExpiredCursorError,
+    "LimitExceededException": ThrottledError,
+    "ProvisionedThroughputExceededException": ThrottledError,
+    "RequestLimitExceeded": ThrottledError,
+    "TrimmedDataAccessException": TrimmedDataError,
+}
 
 _NO_QUEUE = "; there is no such queue in this account and Region"
 _HINTS = {
     "QueueDoesNotExist": _NO_QUEUE,
     "NonExistentQueue": _NO_QUEUE,
+    "ResourceNotFoundException": "; what it names is not in this account and Region",
     "NoCredentialsError": "; AWS found no credentials: set AWS_PROFILE, or give the process a role",
     "NoRegionError": "; set AWS_REGION, or write ?region=… into the URL",
     "AccessDenied": "; the process's role lacks the permission",

@@ -5,8 +5,9 @@ aioboto3; `blocking_backend` uses boto3, for Lambda, where aioboto3 is not insta
 
 The role needs `sqs:GetQueueUrl`, `GetQueueAttributes`, `ReceiveMessage`, `DeleteMessage` and `ChangeMessageVisibility`
 on the queues that are read, `sqs:GetQueueUrl` and `SendMessage` on dead-letter queues and those that are published to,
-`sns:Publish` on topics, `sns:ListTopics` where a topic is given by its name, `events:PutEvents` on event buses, and
-`events:DescribeEventBus` where a bus is given by its name.
+`sns:Publish` on topics, `sns:ListTopics` where a topic is given by its name, `events:PutEvents` on event buses,
+`events:DescribeEventBus` where a bus is given by its name, and `s3:PutObject` on a bucket that is the on-failure
+destination.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -20,7 +21,7 @@ from urllib.parse import parse_qsl, urlencode
 from eventkit.backends import SETTLED, Raw, Unsettled
 from eventkit.backends._park import parked
 from eventkit.backends._sending import MAX_SIZES, QueueMessage, is_fifo, queue_message, require_sendable, size_of
-from eventkit.errors import BackendError
+from eventkit.errors import BackendError, ConfigurationError
 from eventkit.outcomes import Reject
 from eventkit.outgoing import Outgoing
 from eventkit_aws._addresses import Buses, Queues, Topics
@@ -48,6 +49,7 @@ from eventkit_aws._records import (
     topic_entry,
 )
 from eventkit_aws._sessions import Options, imported
+from eventkit_aws.s3 import S3Client, S3ObjectStore
 
 __all__ = [
     "BlockingClient",
@@ -99,8 +101,19 @@ class _Batch:
 class SqsBackend:
     """A backend over clients of SQS, SNS and EventBridge; `eventkit.backends.Backend` says what its methods promise."""
 
-    def __init__(self, sqs: SqsClient, sns: SnsClient, events: EventsClient, *, sleep: Sleep = _sleep) -> None:
-        """The clients are the caller's to close; each long poll holds one of their connections."""
+    def __init__(
+        self,
+        sqs: SqsClient,
+        sns: SnsClient,
+        events: EventsClient,
+        *,
+        s3: S3Client | None = None,
+        sleep: Sleep = _sleep,
+    ) -> None:
+        """The clients are the caller's to close; each long poll holds one of their connections.
+
+        That of S3 is only needed where the on-failure destination is a bucket.
+        """
         self._sqs = sqs
         self._sns = sns
         self._sleep = sleep
@@ -108,6 +121,7 @@ class SqsBackend:
         self._topics = Topics(sns)
         self._events = events
         self._buses = Buses(events)
+        self._s3 = s3
 
     async def visibility(self, queue: str) -> float:
         return float(await self._queues.visibility(queue))
@@ -152,6 +166,12 @@ class SqsBackend:
                 await self._publish(address, messages)
             case _:
                 await self._put(address, messages)
+
+    async def put_object(self, bucket: str, key: str, body: bytes) -> None:
+        """Put a JSON document into a bucket. Raises `ConfigurationError` without a client of S3, and `BackendError`."""
+        if self._s3 is None:
+            raise ConfigurationError(f"nothing can be put into bucket {bucket!r}: pass SqsBackend a client of S3")
+        await S3ObjectStore(self._s3).put(bucket, key, body, content_type="application/json", metadata={})
 
     async def _send(self, queue: str, messages: Sequence[QueueMessage]) -> None:
         batch = await self._on_queue("SendMessageBatch", self._sqs.send_message_batch, queue)
@@ -272,7 +292,7 @@ async def open_backend(url: str = "sqs://") -> AsyncGenerator[SqsBackend]:
         events, s3 = [
             opened_on_demand(partial(_entered, stack, partial(client, service))) for service in ("events", "s3")
         ]
-        yield _with_claims(SqsBackend(sqs, sns, events), claims, s3)
+        yield _with_claims(SqsBackend(sqs, sns, events, s3=cast("S3Client", s3)), claims, cast("S3Client", s3))
 
 
 async def _entered(stack: AsyncExitStack, client: Callable[[], Any]) -> object:
@@ -296,7 +316,8 @@ def blocking_backend(url: str = "sqs+boto3://") -> SqsBackend:
     def client(service: str) -> BlockingClient:
         return on_demand(lambda: imported("boto3").client(service, **options.client()))
 
-    return _with_claims(SqsBackend(client("sqs"), client("sns"), client("events")), claims, client("s3"))
+    s3 = cast("S3Client", client("s3"))
+    return _with_claims(SqsBackend(client("sqs"), client("sns"), client("events"), s3=s3), claims, s3)
 
 
 def _claims_in(url: str) -> tuple[str, Mapping[str, str]]:
@@ -308,10 +329,9 @@ def _claims_in(url: str) -> tuple[str, Mapping[str, str]]:
     return (f"{scheme}?{urlencode(rest)}" if claims else url), claims
 
 
-def _with_claims(backend: SqsBackend, options: Mapping[str, str], s3: object) -> SqsBackend:
+def _with_claims(backend: SqsBackend, options: Mapping[str, str], s3: S3Client) -> SqsBackend:
     if not options:
         return backend
     from eventkit_aws.claims import Claims, claim_checked
-    from eventkit_aws.s3 import S3Client, S3ObjectStore
 
-    return claim_checked(backend, Claims.from_options(options, S3ObjectStore(cast("S3Client", s3))))
+    return claim_checked(backend, Claims.from_options(options, S3ObjectStore(s3)))

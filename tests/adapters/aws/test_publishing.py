@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventkit.backends._sending import MAX_SIZES, size_of
-from eventkit.errors import AuthorError, BackendError
+from eventkit.errors import AuthorError, BackendError, ConfigurationError
 from eventkit.outgoing import Attribute, Outgoing
 from eventkit_aws._calls import opened_on_demand
+from eventkit_aws.s3 import S3Client
 from eventkit_aws.sqs import BlockingClient, SqsBackend
 from tests.adapters.aws.fakes import Answers, FakeClient, refusal, sqs
 
@@ -190,3 +191,19 @@ def by_group(texts: Any) -> dict[str, list[str]]:  # noqa: ANN401 - any iterable
     for text in texts:
         groups[text[4]].append(text)
     return dict(groups)
+
+
+async def test_what_is_given_up_is_put_into_a_bucket_as_json() -> None:
+    objects = FakeClient(put_object=[{}])
+    clients = [cast("BlockingClient", FakeClient()) for _ in range(3)]
+
+    await SqsBackend(*clients, s3=cast("S3Client", objects)).put_object("archive", "a/b", b"{}")
+
+    assert objects.requests("put_object") == [
+        {"Bucket": "archive", "Key": "a/b", "Body": b"{}", "ContentType": "application/json", "Metadata": {}}
+    ]
+
+
+async def test_without_a_client_of_s3_nothing_is_put_into_a_bucket() -> None:
+    with pytest.raises(ConfigurationError, match="pass SqsBackend a client of S3"):
+        await backend(FakeClient(), FakeClient()).put_object("archive", "a/b", b"{}")
