@@ -84,7 +84,10 @@ Metrics = Callable[[], Page]
 
 def health_of(state: State) -> Health:
     """The health of a process with one poller: alive while it answers at all, because its event loop answers."""
-    queues = {queue: asdict(now) for queue, now in state.queues.items()}
+    queues = {
+        queue: {name: fact for name, fact in asdict(now).items() if fact is not None}
+        for queue, now in state.queues.items()
+    }
     return Health(alive=True, ready=state.is_ready, facts={"queues": queues})
 
 

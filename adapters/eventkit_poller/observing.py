@@ -9,11 +9,26 @@ from typing import Literal
 
 from eventkit.backends import Raw
 from eventkit.outcomes import Outcome
+from eventkit.streams.slices import Condition
 
-__all__ = ["Extended", "Failed", "Lost", "Observation", "Observe", "QueueState", "Received", "Settled", "State", "Verb"]
+__all__ = [
+    "Extended",
+    "Failed",
+    "GivenUp",
+    "Lost",
+    "Observation",
+    "Observe",
+    "QueueState",
+    "Read",
+    "Received",
+    "Settled",
+    "State",
+    "Trimmed",
+    "Verb",
+]
 
-Verb = Literal["receive", "extend", "delete", "park"]
-"""A call of the backend; `extend` also makes records visible again."""
+Verb = Literal["receive", "extend", "delete", "park", "read", "checkpoint"]
+"""A call of the backend; `extend` also makes records visible again, `park` brings records to their destination."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +42,11 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A record whose outcome is certain. `seconds` is how long it was handled, 0 where it was not tried."""
+    """A record whose outcome is certain. `seconds` is how long it was handled, 0 where it was not tried.
+
+    `queue` is the queue, or the table or stream, that it came from. A stream's record that is to be retried is settled
+    again after each attempt.
+    """
 
     queue: str
     record: Raw
@@ -63,23 +82,66 @@ class Failed:
     records: int
 
 
-Observation = Received | Settled | Extended | Lost | Failed
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A page of a shard was read in `seconds`.
+
+    `behind` is by how many seconds it was behind the newest record, None where the service does not tell.
+    """
+
+    stream: str
+    shard: str
+    records: int
+    seconds: float
+    behind: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trimmed:
+    """Records of a shard were gone before they were read: those after a checkpoint, up to the record `first`.
+
+    `first` and `time`, its seconds since 1970, are None where nothing is left of the shard.
+    """
+
+    stream: str
+    shard: str
+    after: str
+    first: str | None
+    time: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """So many records of a shard were passed although they were not handled."""
+
+    stream: str
+    shard: str
+    records: int
+    why: Condition
+
+
+Observation = Received | Settled | Extended | Lost | Failed | Read | Trimmed | GivenUp
 Observe = Callable[[Observation], None]
 
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """A queue at a moment.
+    """A queue, or what this process reads of a stream, at a moment.
 
     Attributes:
         in_flight: Records that were received and are not settled.
         oldest: Seconds since the receive of the oldest of them; 0 where there is none.
-        failures: Receives that failed since the last one that did not.
+        failures: Receives that failed since the last one that did not; for a stream it is reads of a shard, or looks at
+            the leases.
+        lag: Of a stream: seconds by which the oldest record that is not settled is behind the present; 0 where all are.
+        shards: Of a stream: how many shards this process reads.
     """
 
     in_flight: int
     oldest: float
     failures: int
+    lag: float | None = None
+    shards: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +150,7 @@ class State:
 
     Attributes:
         serving: Whether it receives: it has started, and is not stopping.
-        queues: Its queues, by address.
+        queues: Its queues by address, its streams by the name of the table or the stream.
     """
 
     serving: bool

@@ -1,13 +1,15 @@
-"""Which queues an app needs polled. Pure."""
+"""Which queues an app needs polled, and which streams read. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from eventkit.app import App, Route
-from eventkit.names import Names
-from eventkit.resources import Resource, Table
+from eventkit.errors import ConfigurationError
+from eventkit.names import Names, name_in
+from eventkit.resources import Resource, Stream, Table
 
-__all__ = ["Plan", "PolledQueue", "plan_of", "queues_of"]
+__all__ = ["Plan", "PolledQueue", "ReadStream", "plan_of", "queues_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +28,54 @@ class PolledQueue:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadStream:
+    """A stream to read.
+
+    Attributes:
+        address: The name or ARN of the table or of the stream.
+        resource: What its records are about, with how they are to be handed over.
+    """
+
+    address: str
+    resource: Table[Any] | Stream[Any]
+
+    @property
+    def name(self) -> str:
+        """What people call it: its kind and its name, for instance `table:orders`."""
+        return f"{self.resource.kind}:{name_in(self.address)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What a poller reads for an app, and the resources that it cannot read: tables, whose streams come later."""
+    """What a poller reads for an app."""
 
     queues: tuple[PolledQueue, ...]
-    unsupported: tuple[Resource, ...] = ()
+    streams: tuple[ReadStream, ...] = ()
 
 
 def plan_of(app: App, names: Names) -> Plan:
-    """What a poller reads for the app, in the order in which the app names it."""
+    """What a poller reads for the app, in the order in which the app names it.
+
+    Raises `ConfigurationError` where one stream is to be handed over in two ways.
+    """
     feeds: dict[str, list[tuple[Resource, Route]]] = {}
-    unsupported: dict[Resource, None] = {}
+    streams: dict[Resource, ReadStream] = {}
     for route in app.routes():
         for selector in route.source.selectors:
             resource: Resource = selector.resource
-            if isinstance(resource, Table):
-                unsupported[resource] = None
+            if isinstance(resource, Table | Stream):
+                known = streams.setdefault(resource, ReadStream(names.address(resource), resource))
+                _require_alike(known, resource)
             else:
                 feeds.setdefault(names.carrier(resource), []).append((resource, route))
-    return Plan(tuple(_polled(address, fed) for address, fed in feeds.items()), tuple(unsupported))
+    return Plan(tuple(_polled(address, fed) for address, fed in feeds.items()), tuple(streams.values()))
+
+
+def _require_alike(known: ReadStream, resource: Table[Any] | Stream[Any]) -> None:
+    if (known.resource.stream, known.resource.order_by) != (resource.stream, resource.order_by):
+        raise ConfigurationError(
+            f"{resource} is declared twice, with different stream=… or order_by=…: declare it once"
+        )
 
 
 def queues_of(app: App, names: Names) -> tuple[PolledQueue, ...]:

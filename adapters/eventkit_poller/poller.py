@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from enum import Enum
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from eventkit.app import App
 from eventkit.backends import Backend, Raw
@@ -20,10 +20,12 @@ from eventkit.outcomes import Outcome
 from eventkit.stores import IdempotencyStore
 from eventkit_poller.context import Context
 from eventkit_poller.observing import Observation, Observe, QueueState, State
-from eventkit_poller.plan import Plan, PolledQueue, plan_of
+from eventkit_poller.plan import Plan, PolledQueue, ReadStream, plan_of
 from eventkit_poller.receiver import Receiver
 from eventkit_poller.settings import Settings, Timing
 from eventkit_poller.slots import Account, Slots, asking
+from eventkit_poller.streams.handling import StreamHandling
+from eventkit_poller.streams.work import StreamAccess, StreamWork
 from eventkit_poller.tasks import Tasks
 from eventkit_poller.threads import Calling
 from eventkit_poller.work import Summary, Work
@@ -50,7 +52,7 @@ class _Line:
 
 
 class Poller:
-    """One app, fed from a backend's queues, until it is stopped.
+    """One app, fed from a backend's queues and from streams, until it is stopped.
 
     Plain handlers run on threads, with the context variables of their delivery. What is raised by the backend and is
     no `BackendError` is a fault in a program: the poller stops in good order and raises it.
@@ -64,28 +66,33 @@ class Poller:
         *,
         names: Names | None = None,
         store: IdempotencyStore | None = None,
+        streams: StreamAccess | None = None,
         middleware: Sequence[Middleware] = (),
         observe: Observe | None = None,
         timing: Timing | None = None,
     ) -> None:
         """`names` says what the app's resources are called, by default what the app calls them.
 
-        `store` remembers what was done: an app with idempotent routes needs one. `middleware` lies around every
-        delivery, outside of the app's own. `observe` is called with each `Observation`, on the event loop; it must
-        be quick. Raises `ConfigurationError` when there is nothing to poll, or fewer slots than queues.
+        `store` remembers what was done: an app with idempotent routes needs one. `streams` is how the changes of
+        tables, and the records of streams, are read: an app that takes some needs it. `middleware` lies around every
+        delivery, outside of the app's own. `observe` is called with each `Observation`, on the event loop; it must be
+        quick. Raises `ConfigurationError` when there is nothing to poll, nothing that reads streams, or fewer slots
+        than queues.
         """
         self._app = app
         self._backend = backend
         self._settings = settings or Settings()
         self._names = names or Names(app.name)
         self._store = store
+        self._streams = streams
         self._middleware = tuple(middleware)
         self._observe = _ignore if observe is None else _guarded(observe)
         self._timing = timing or Timing()
-        self.plan: Plan = _checked(plan_of(app, self._names), self._settings, app)
+        self.plan: Plan = _checked(plan_of(app, self._names), self._settings, app, streams)
         """What is polled."""
         self._lines: Mapping[str, _Line] = {}
-        self._receiving, self._handling, self._sending = (Tasks(self._broken) for _ in range(3))
+        self._shares: Sequence[StreamWork] = ()
+        self._receiving, self._handling, self._sending, self._reading = (Tasks(self._broken) for _ in range(4))
         self._phase = _Phase.STARTING
         self._stopping = asyncio.Event()
         self._session: asyncio.Task[None] | None = None
@@ -94,7 +101,8 @@ class Poller:
     @property
     def summary(self) -> Summary:
         """What became of the records so far."""
-        return sum((line.work.summary for line in self._lines.values()), Summary())
+        queues = sum((line.work.summary for line in self._lines.values()), Summary())
+        return sum((share.summary for share in self._shares), queues)
 
     @property
     def settings(self) -> Settings:
@@ -112,6 +120,7 @@ class Poller:
             address: QueueState(line.work.in_flight, line.work.oldest, line.receiver.failures)
             for address, line in self._lines.items()
         }
+        queues |= {share.name: share.state for share in self._shares}
         return State(self._phase is _Phase.SERVING and not self._stopping.is_set(), queues)
 
     async def run(self) -> Summary:
@@ -161,31 +170,33 @@ class Poller:
             self.stop()
 
     async def _run(self) -> None:
-        for resource in self.plan.unsupported:
-            log.warning("source.unsupported", extra={"app": self._app.name, "resource": str(resource)})
         threads = self._timing.threads()
         environment = Environment(threads, self._timing.random, self._middleware)
         wiring = Wiring(self._names, self._backend, self._store)
         try:
             async with open_dispatcher(self._app, environment, wiring) as dispatcher:
                 self._phase = _Phase.SERVING
-                await self._serve(_handle(dispatcher, threads))
+                await self._serve(dispatcher, _handle(dispatcher, threads))
                 self._phase = _Phase.CLOSING
         finally:
             threads.close()
         if self._error is not None:
             raise self._error
 
-    async def _serve(self, handle: Callable[[Raw], Awaitable[Outcome]]) -> None:
+    async def _serve(self, dispatcher: Dispatcher, handle: Callable[[Raw], Awaitable[Outcome]]) -> None:
         tasks = {"handling": self._handling, "sending": self._sending}
         context = Context(self._backend, self._settings, self._timing, self._observe, handle, **tasks)
         slots = Slots(self._settings.concurrency, self._timing.clock)
         self._lines = {queue.address: self._line(queue, context, slots) for queue in self.plan.queues}
-        facts = {"app": self._app.name, "queues": [queue.address for queue in self.plan.queues]}
+        self._shares = [self._share(stream, context, dispatcher) for stream in self.plan.streams]
+        streams = [stream.name for stream in self.plan.streams]
+        facts = {"app": self._app.name, "queues": [queue.address for queue in self.plan.queues], "streams": streams}
         log.info("poller.started", extra=facts)
         try:
             for line in self._lines.values():
                 line.receiver.start(self._receiving)
+            for share in self._shares:
+                share.start(self._reading)
             await self._stopping.wait()
         finally:
             log.info("poller.stopping", extra=facts)
@@ -199,12 +210,19 @@ class Poller:
         ask = partial(asking, self._settings, alone=len(self.plan.queues) == 1)
         return _Line(work, Receiver(work, context, slots, account, ask))
 
+    def _share(self, stream: ReadStream, context: Context, dispatcher: Dispatcher) -> StreamWork:
+        access = self._streams or _no_access(self._app, self.plan)
+        handling = StreamHandling(stream, dispatcher, self._names, self._backend, self._timing.now)
+        return StreamWork(stream, access, context, handling, self._names.app)
+
     async def _shut_down(self) -> None:
         settings, clock = self._settings, self._timing.clock
         end = clock() + settings.stopping
         for line in self._lines.values():
             line.receiver.stop()
             line.work.stop()
+        for share in self._shares:
+            share.stop()
         if not await self._handling.ended(settings.drain):
             self._handling.cancel()
             if not await self._handling.ended(settings.flush / 2):
@@ -212,6 +230,9 @@ class Poller:
         if not await self._receiving.ended(end - settings.flush / 2 - clock()):
             log.error("receive.abandoned", extra={"app": self._app.name})
             self._receiving.cancel()
+        if not await self._reading.ended(end - settings.flush / 2 - clock()):
+            log.error("shards.abandoned", extra={"app": self._app.name})
+            self._reading.cancel()
         for line in self._lines.values():
             line.work.release()
         if not await self._sending.ended(min(settings.flush, end - clock())):
@@ -228,11 +249,16 @@ def _handle(dispatcher: Dispatcher, threads: Calling) -> Callable[[Raw], Awaitab
     return lambda record: threads.call(partial(dispatcher.handle_inline, record), None)
 
 
-def _checked(plan: Plan, settings: Settings, app: App) -> Plan:
-    if not plan.queues:
-        streams = ", ".join(map(str, plan.unsupported))
-        reason = f"a poller does not read the stream of {streams} yet" if streams else "it has no routes"
-        raise ConfigurationError(f"there is nothing to poll for the app {app.name!r}: {reason}")
+def _no_access(app: App, plan: Plan) -> NoReturn:
+    what = ", ".join(str(stream.resource) for stream in plan.streams)
+    raise ConfigurationError(f"nothing reads {what} for the app {app.name!r}: give the poller streams=StreamAccess(…)")
+
+
+def _checked(plan: Plan, settings: Settings, app: App, access: StreamAccess | None) -> Plan:
+    if not plan.queues and not plan.streams:
+        raise ConfigurationError(f"there is nothing to poll for the app {app.name!r}: it has no routes")
+    if plan.streams and access is None:
+        _no_access(app, plan)
     if settings.concurrency < len(plan.queues):
         raise ConfigurationError(
             f"concurrency={settings.concurrency}: it must be at least {len(plan.queues)}, one for each queue, because "

@@ -36,6 +36,10 @@ BOUNDS = (
     ("visibility", 1, LONGEST),
     ("hold", 1, LONGEST),
     ("stall", 0.1, inf),
+    ("poll", 0.05, inf),
+    ("failover", 1, inf),
+    ("sync", 1, inf),
+    ("handover", 0, inf),
 )
 """The least and the most of each setting."""
 
@@ -64,6 +68,10 @@ class Settings:
         hold: Seconds, 1 to 43195, for which a record is extended at most; then its handler is cancelled.
         stall: Seconds for which a handler may keep the event loop from everything else; then it is interrupted. It
             should be less than two thirds of the visibility timeout, or other records are lost meanwhile.
+        poll: Seconds between reads of a shard that has nothing new; Lambda reads four times a second.
+        failover: Seconds after which a shard is another process's, where the one that reads it is not heard of.
+        sync: Seconds between two looks for new shards; the end of a shard is always a reason to look.
+        handover: Seconds that handlers get when a shard is handed over to another process.
         weights: Shares of queues in the process, by the name of a resource that they carry; 1 by default.
         priorities: Priorities of queues, likewise, 0 by default: a queue waits while one of a higher has messages.
     """
@@ -77,6 +85,10 @@ class Settings:
     visibility: float | None = None
     hold: float = 3600.0
     stall: float = 15.0
+    poll: float = 0.25
+    failover: float = 10.0
+    sync: float = 60.0
+    handover: float = 30.0
     weights: Mapping[str, float] = field(default_factory=dict[str, float])
     priorities: Mapping[str, int] = field(default_factory=dict[str, int])
 
@@ -108,9 +120,12 @@ class Settings:
 class Timing:
     """Time and chance: `clock` gives seconds that never jump, `random` draws evenly from 0 to 1.
 
+    `now` is the time of day in seconds since 1970, by which nothing but the ages of a stream's records is told.
+
     `threads` makes what plain functions run on; a test whose time is not real has its own.
     """
 
     clock: Callable[[], float] = time.monotonic
     random: Callable[[], float] = random.random
     threads: Callable[[], Calling] = Threads
+    now: Callable[[], float] = time.time

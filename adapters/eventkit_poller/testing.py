@@ -10,10 +10,12 @@ from eventkit.backends import Raw
 from eventkit.batch import HELD
 from eventkit.errors import ConfigurationError
 from eventkit.names import name_in
+from eventkit.testing.clock import START
 from eventkit.testing.runtimes import Stage
 from eventkit_poller.observing import Observation, Settled
 from eventkit_poller.poller import Poller
 from eventkit_poller.settings import MAX_BATCH, Settings, Timing
+from eventkit_poller.streams.work import StreamAccess
 
 __all__ = ["PollerRuntime", "open_poller"]
 
@@ -25,7 +27,7 @@ STARTING = 0.01
 
 
 class PollerRuntime:
-    """A poller that polls a test's queues."""
+    """A poller that polls a test's queues, and reads its streams."""
 
     direct: bool = False
 
@@ -41,8 +43,9 @@ class PollerRuntime:
             Settings(concurrency=slots, linger=0),
             names=stage.names,
             store=stage.store,
+            streams=StreamAccess(stage.streams, worker="test"),
             observe=self._observe,
-            timing=Timing(stage.clock, stage.random, lambda: stage.threads),
+            timing=Timing(stage.clock, stage.random, lambda: stage.threads, lambda: START + stage.clock()),
         )
 
     async def start(self) -> None:
@@ -67,7 +70,7 @@ class PollerRuntime:
 
     def invoke(self, event: Raw) -> NoReturn:  # noqa: ARG002 - `Runtime` says so
         raise ConfigurationError(
-            "the poller reads queues alone: let the event come by one, t.via('sqs'), or take runtime='lambda'"
+            "the poller reads queues and streams: let the event come by a queue, t.via('sqs'), or take runtime='lambda'"
         )
 
     def sleep(self, seconds: float) -> None:

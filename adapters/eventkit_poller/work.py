@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass
 from operator import add
 
 from eventkit.backends import Raw
-from eventkit.batch import HELD, later, positions
+from eventkit.batch import HELD, lane_by, later, positions
 from eventkit.decode import ordering_of, record_id
 from eventkit.errors import BackendError
 from eventkit.outcomes import Outcome, Reject, Retry
@@ -87,7 +87,7 @@ class Work:
     def begin(self, records: Sequence[Raw], visibility: float) -> None:
         """Handle records that were received, each with a slot: in order where the queue has one."""
         flights = self._received(records, visibility)
-        for lane in positions(records, ordering_of(records)):
+        for lane in positions(records, lane_by(ordering_of(records))):
             self._context.handling.start(self._lane([flights[position] for position in lane]))
 
     def decline(self, records: Sequence[Raw], visibility: float) -> None:
@@ -141,13 +141,7 @@ class Work:
         return outcome
 
     async def _outcome(self, flight: Flight) -> Outcome:
-        try:
-            outcome = await self._context.handle(flight.record)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - a handler may raise even KeyboardInterrupt, and harms only itself
-            log.error("delivery.broken", extra={"queue": self.queue, "error": type(error).__qualname__})  # noqa: TRY400 - a trace may hold a payload
-            return later(flight.record, error, self._context.timing.random)
+        outcome = await self._context.outcome(self.queue, flight.record)
         if isinstance(outcome, Reject) and id(flight) in self._flights:  # it is neither lost nor given back
             return await self._parked(flight, outcome)
         return outcome

@@ -1,11 +1,21 @@
-import logging
-
 import pytest
 from pydantic import BaseModel
 
-from eventkit import App, Bucket, ConfigurationError, Inserted, Names, ObjectCreated, Queue, Table, Topic
-from eventkit_poller import Plan, PolledQueue, Poller, Settings, plan_of, queues_of
-from tests.adapters.poller.harness import Service, poller_of, running, until
+from eventkit import (
+    App,
+    Bucket,
+    ConfigurationError,
+    Inserted,
+    Names,
+    ObjectCreated,
+    Queue,
+    Stream,
+    StreamOptions,
+    Table,
+    Topic,
+)
+from eventkit_poller import PolledQueue, Poller, Settings, plan_of, queues_of
+from tests.adapters.poller.harness import Service
 
 
 class Todo(BaseModel):
@@ -16,6 +26,7 @@ photos = Bucket("photos")
 news = Topic[str]("news")
 jobs = Queue[str]("jobs")
 todos = Table[Todo]("todos")
+clicks = Stream[str]("clicks")
 
 
 async def on_text(_: str) -> None: ...
@@ -64,37 +75,35 @@ def test_a_queue_is_read_as_fast_as_its_bounded_routes_allow() -> None:
     assert [(queue.address, queue.concurrency) for queue in queues] == [("jobs", 5), ("blog-news", None)]
 
 
-def test_tables_are_named_as_what_cannot_be_read_yet() -> None:
+def test_tables_and_streams_are_read_and_not_polled() -> None:
     app = App("blog")
     app.on(todos.inserted())(on_todo)
     app.on(jobs)(on_text)
+    app.on(clicks, name="clicks")(on_text)
+    names = Names("blog", {"TABLE_TODOS": "arn:aws:dynamodb:eu-west-1:123456789012:table/Todos"})
 
-    plan = plan_of(app, Names("blog"))
+    plan = plan_of(app, names)
 
-    assert plan == Plan((PolledQueue("jobs", (jobs,)),), (todos,))
+    todo, click = plan.streams
+    assert plan.queues == (PolledQueue("jobs", (jobs,)),)
+    assert (todo.address, todo.name) == (names.physical["TABLE_TODOS"], "table:Todos")
+    assert (click.address, click.name) == ("clicks", "stream:clicks")
 
 
-async def test_a_poller_says_which_sources_it_does_not_read(caplog: pytest.LogCaptureFixture) -> None:
-    service = Service("jobs")
+def test_a_stream_that_is_declared_in_two_ways_is_refused() -> None:
     app = App("blog")
-    app.on(todos.inserted())(on_todo)
-    app.on(jobs)(on_text)
+    app.on(clicks, name="one")(on_text)
+    app.on(Stream[str]("clicks", stream=StreamOptions(batch=7)), name="other")(on_text)
 
-    async with running(poller_of(app, service)):
-        await until(lambda: service.count("receive") > 0)
-
-    [warning] = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert (warning.message, vars(warning)["resource"]) == ("source.unsupported", "table 'todos'")
+    with pytest.raises(ConfigurationError, match="stream 'clicks' is declared twice"):
+        plan_of(app, Names("blog"))
 
 
 def test_an_app_with_nothing_to_poll_is_refused() -> None:
-    empty, tables = App("empty"), App("tables")
-    tables.on(todos.inserted())(on_todo)
+    empty = App("empty")
 
     with pytest.raises(ConfigurationError, match="'empty': it has no routes"):
         Poller(empty, Service())
-    with pytest.raises(ConfigurationError, match="does not read the stream of table 'todos' yet"):
-        Poller(tables, Service())
 
 
 def test_fewer_slots_than_queues_are_refused() -> None:
