@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from eventkit_cli.logs import SHOWN, Level, LogFormat, configure_logging
+from eventkit_cli.logs import ALONE, SHOWN, Level, LogFormat, configure_logging
 
 if TYPE_CHECKING:
     from eventkit_cli.screen import Screen
@@ -24,8 +24,9 @@ MODULE:APP is the app: a module that can be imported from the current directory,
   eventkit routes blog.app:app              what the app takes, and where that comes from
   eventkit explain blog.app:app event.json  what it would do with an event, and why
   eventkit invoke blog.app:app event.json   run its handlers on an event
-  eventkit run blog.app:app                 poll its queues in AWS
-  eventkit generate ecs blog.app:app        documents that run it elsewhere: Amazon ECS, Kubernetes
+  eventkit run blog.app:app                 poll its queues in AWS, and read its streams
+  eventkit streams blog.app:app             how far its streams are read, and by whom
+  eventkit generate ecs blog.app:app        documents that run it elsewhere: Amazon ECS, Kubernetes, Lambda
 
 \b
 Exit codes:
@@ -80,7 +81,7 @@ def run_command(
         bool, typer.Option("--reload", help="Start anew when a file of the app changes: for development.")
     ] = False,
 ) -> None:
-    """Poll the app's queues until SIGTERM or SIGINT.
+    """Poll the app's queues, and read its streams, until SIGTERM or SIGINT.
 
     A stop is in good order: handlers that run get some seconds to end, and what was received and not handled is made
     visible again. A second signal cancels them. Each setting is an option or a variable of the environment; the option
@@ -90,6 +91,7 @@ def run_command(
       eventkit run blog.app:app
       eventkit run blog.app:app --via photos=sqs:media-events --concurrency 50
       eventkit run blog.app:app --workers 4 --health 0.0.0.0:8080
+      eventkit run blog.app:app --leases 'dynamodb://leases?create=true'
       eventkit run blog.app:app --backend 'sqs://?region=eu-west-1' --log-format json
     """  # noqa: D301 - click wants the character
     from os import environ
@@ -121,31 +123,36 @@ def dev_command(
         bool, typer.Option("--provision", help="Make the app's resources even where that is not this machine.")
     ] = False,
     seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.", min=0)] = None,
+    leases: Annotated[
+        str, typer.Option(metavar="URL", help="Where leases on streams are kept; `eventkit streams` can see a table.")
+    ] = "memory://",
     log_level: Annotated[Level, typer.Option(envvar="EVENTKIT_LOG_LEVEL")] = Level.INFO,
 ) -> None:
     """Run the app with everything that it needs on this machine, and show each delivery.
 
     It starts an emulator of AWS, makes what the app declares in it, and polls: for each bucket a topic and a queue
     <app>-<bucket>, for each topic a queue <app>-<topic>, for each queue a dead-letter queue, for each table a stream,
-    with the first field of the table's model as key. Where AWS_ENDPOINT_URL names an emulator on this machine, that
-    one is used. Nothing is kept when it ends. The first time takes some ten seconds more.
+    with the first field of the table's model as key, and for what is given up of tables and Kinesis streams a queue
+    <app>-failures. Where AWS_ENDPOINT_URL names an emulator on this machine, that one is used. Nothing is kept when it
+    ends. The first time takes some ten seconds more.
 
     \b
       eventkit dev blog.app:app
       AWS_ENDPOINT_URL=http://localhost:4566 eventkit dev blog.app:app
       eventkit dev blog.app:app --aws               the account's own queues; nothing is made
       eventkit dev blog.app:app --aws --provision   the same, and what is missing is made
+      eventkit dev blog.app:app --leases 'dynamodb://leases?create=true'
     """  # noqa: D301 - click wants the character
     from eventkit_cli.developing import Dev, develop
     from eventkit_cli.loading import Reference
 
-    configure_logging(LogFormat.TEXT, log_level, without=SHOWN)
-    develop(Dev(Reference.parse(app), tuple(via or ()), seconds, aws, provision), _screen())
+    configure_logging(LogFormat.TEXT, log_level, without=SHOWN | ALONE)
+    develop(Dev(Reference.parse(app), tuple(via or ()), seconds, aws, provision, leases), _screen())
 
 
 @commands.command(name="generate")
 def generate_command(  # noqa: PLR0913 - each is an option of the command
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="kubernetes or ecs.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="kubernetes, ecs or mappings.")],
     app: AppName,
     *,
     image: Annotated[str | None, typer.Option(help="The container's image; in a template it may stay open.")] = None,
@@ -160,23 +167,36 @@ def generate_command(  # noqa: PLR0913 - each is an option of the command
     cpu: Annotated[float, typer.Option(help="CPUs of a replica.")] = 0.25,
     memory: Annotated[int, typer.Option(help="MiB of a replica.")] = 512,
     port: Annotated[int, typer.Option(help="Where a replica answers /healthz and /readyz.")] = 8080,
+    check: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Compare mappings with those in the file; - is standard input.")
+    ] = None,
 ) -> None:
-    """Write what runs more replicas: manifests for Kubernetes with KEDA, or a CloudFormation template for Amazon ECS.
+    """Write what runs the app elsewhere: Kubernetes with KEDA, a CloudFormation template for Amazon ECS, or mappings.
 
-    They scale by the messages of each queue, visible and in flight. The poller's settings, and the processes of a
+    Replicas scale by the messages of each queue, visible and in flight. The poller's settings, and the processes of a
     replica, are taken from the environment, as `eventkit run` takes them.
+
+    `mappings` are the parameters, as JSON, that Lambda's event source mappings must have to do what a poller does. With
+    --check nothing is written: what `aws lambda list-event-source-mappings` says is compared with them.
 
     \b
       eventkit generate ecs blog.app:app --region eu-west-1 --account 123456789012
       EVENTKIT_CONCURRENCY=50 eventkit generate kubernetes blog.app:app --image blog:1 --output blog.yaml
+      aws lambda list-event-source-mappings | eventkit generate mappings blog.app:app --check -
     """  # noqa: D301 - click wants the character
     from os import environ
 
+    from eventkit_cli.checking import require_right
     from eventkit_cli.loading import load_named
     from eventkit_cli.settings import read_settings, require_known
     from eventkit_deploy import Options, generate
 
     require_known(environ)
+    loaded, names = load_named(app, via or ())
+    if check is not None:
+        require_right(kind, check, loaded, names)
+        _screen().line("The event source mappings are as the app needs them.")
+        return
     settings, poller = read_settings(environ, {})
     options = Options(
         app,
@@ -193,9 +213,9 @@ def generate_command(  # noqa: PLR0913 - each is an option of the command
         account,
         role,
         settings.store,
+        settings.leases,
     )
-    text = generate(kind, *load_named(app, via or ()), options)
-    _write_text(text, output)
+    _write_text(generate(kind, loaded, names, options), output)
 
 
 @commands.command(name="routes")
@@ -216,6 +236,42 @@ def routes_command(app: AppName, *, via: Via = None, as_json: Json = False) -> N
         _write(routes_as_json(loaded, names))
     else:
         show_routes(_screen(), loaded, names)
+
+
+@commands.command(name="streams")
+def streams_command(
+    app: AppName,
+    *,
+    watch: Annotated[
+        bool | None, typer.Option("--watch/--once", help="Look again and again, or once; by default as stdout allows.")
+    ] = None,
+    wide: Annotated[bool, typer.Option("--wide", help="Show names and checkpoints in full.")] = False,
+    leases: Annotated[str | None, typer.Option(metavar="URL", help="Where the leases are; or EVENTKIT_LEASES.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where the streams are; or EVENTKIT_BACKEND.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the shards of the app's tables and Kinesis streams: who reads them, and how far that has come.
+
+    On a terminal it looks every two seconds until Ctrl-C, elsewhere once. It reads the listing of shards and the leases
+    that the app's pollers share, and changes nothing.
+
+    \b
+      eventkit streams blog.app:app --leases dynamodb://leases
+      EVENTKIT_LEASES=dynamodb://leases eventkit streams blog.app:app --once --json
+    """  # noqa: D301 - click wants the character
+    from os import environ
+
+    from eventkit_cli.loading import load_named
+    from eventkit_cli.settings import read_settings, require_known
+    from eventkit_cli.watching import Looking, watch_streams
+
+    require_known(environ)
+    chosen = {name: url for name, url in (("leases", leases), ("backend", backend)) if url is not None}
+    settings, poller = read_settings(environ, chosen)
+    looking = Looking(*load_named(app), settings, poller.failover, watch, wide, as_json)
+    watch_streams(looking, _screen())
 
 
 @commands.command(name="invoke")

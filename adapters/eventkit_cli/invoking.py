@@ -105,7 +105,7 @@ async def invoke(app: App, event: object, names: Names) -> Invocation:
     recorder, watch = _Recorder(), Watch()
     environment = Environment(_Threads(), random.random, (watch.middleware,))
     async with open_dispatcher(app, environment, Wiring(names, recorder, MemoryStore())) as dispatcher:
-        outcomes = await handle_batch(records, ordering_of(records), dispatcher.handle, 1, None)
+        outcomes = await handle_batch(records, dispatcher.lane_by(ordering_of(records)), dispatcher.handle, 1, None)
     handled = [_handled(watch, record, outcome) for record, outcome in zip(records, outcomes, strict=True)]
     return Invocation(app.name, tuple(handled), tuple(recorder.published))
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from eventkit.app import App, Route
 from eventkit.names import Names, name_in
-from eventkit.resources import Resource
+from eventkit.resources import Resource, Streamed
 from eventkit.sources import Selector
+from eventkit.stream_options import StreamOptions
 from eventkit_cli.screen import Part, Screen
 
 __all__ = ["routes_as_json", "show_routes"]
@@ -62,7 +63,16 @@ def _named(resource: Resource, names: Names) -> str:
 
 
 def _carrier(resource: Resource, names: Names) -> str:
-    return "its stream" if resource.kind == "table" else f"queue {name_in(names.carrier(resource))}"
+    if not isinstance(resource, Streamed):
+        return f"queue {name_in(names.carrier(resource))}"
+    return f"its {'stream' if resource.kind == 'table' else 'shards'}{_chosen(resource.stream)}"
+
+
+def _chosen(options: StreamOptions) -> str:
+    """What was chosen about a stream that is not the default."""
+    usual = StreamOptions()
+    chosen = {name: value for name, value in vars(options).items() if value != getattr(usual, name)}
+    return f" ({', '.join(f'{name} {value}' for name, value in chosen.items())})" if chosen else ""
 
 
 def _options(route: Route) -> list[str]:
@@ -100,8 +110,14 @@ def _source(selector: Selector, names: Names) -> dict[str, object]:
         **_resource(resource, names),
         "events": [event.__name__ for event in selector.events],
         "condition": str(selector.condition) if selector.condition else None,
-        "queue": None if resource.kind == "table" else names.carrier(resource),
+        **_fed(resource, names),
     }
+
+
+def _fed(resource: Resource, names: Names) -> dict[str, object]:
+    if isinstance(resource, Streamed):
+        return {"queue": None, "stream": {**vars(resource.stream), "ordered_by_key": resource.keyed}}
+    return {"queue": names.carrier(resource)}
 
 
 def _resource(resource: Resource, names: Names) -> dict[str, object]:

@@ -16,7 +16,7 @@ from eventkit.errors import ConfigurationError, EventkitError
 from eventkit.names import Names
 from eventkit_cli.failures import place_of, short_trace
 
-__all__ = ["Reference", "load_app", "load_named", "require_module"]
+__all__ = ["Reference", "load_app", "load_beside", "load_named", "require_module"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,21 @@ def load_named(app: str, via: Iterable[str] = ()) -> tuple[App, Names]:
     loaded = load_app(Reference.parse(app))
     sources = (selector.resource for route in loaded.routes() for selector in route.source.selectors)
     return loaded, Names.from_environ(loaded.name, os.environ).with_via(via, sources)
+
+
+def load_beside(app: Reference, variable: str) -> object | None:
+    """What a variable of the module `dev` beside the app's is; None where there is no such module, or variable.
+
+    The app has been loaded before. Raises `ConfigurationError` where the module cannot be imported.
+    """
+    package = app.module.rpartition(".")[0]
+    beside = Reference(f"{package}.dev" if package else "dev", variable)
+    spec = find_spec(beside.module)
+    here = sys.modules[app.module].__file__
+    if spec is None or spec.origin is None or here is None or Path(spec.origin).parent != Path(here).parent:
+        return None
+    found: object | None = getattr(_imported(beside), variable, None)
+    return found
 
 
 def _imported(reference: Reference) -> ModuleType:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from eventkit_cli.screen import plain
 
-__all__ = ["SHOWN", "Level", "LogFormat", "configure_logging", "facts_of", "json_line", "text_line"]
+__all__ = ["ALONE", "SHOWN", "Level", "LogFormat", "configure_logging", "facts_of", "json_line", "text_line"]
 
 STANDARD = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 """What every log record has; the rest are facts, given as `extra`."""
@@ -27,10 +27,12 @@ SHOWN = frozenset(
         "poller.started",
         "poller.stopped",
         "poller.stopping",
-        "source.unsupported",
     }
 )
 """Log events that say what `dev` and `invoke` show anyway."""
+
+ALONE = frozenset({"lease.created", "lease.finished", "lease.handed_over", "lease.released", "lease.taken"})
+"""Log events about leases, of which there is nothing to tell where one process has them all."""
 
 
 class LogFormat(StrEnum):

@@ -1,22 +1,25 @@
 """A poller in this process, for `eventkit run` and for each of its workers."""
 
 import logging
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
 from eventkit.app import App
 from eventkit.backends import open_backend
+from eventkit.errors import ConfigurationError
 from eventkit.names import Names
 from eventkit.stores import open_store
+from eventkit.streams import open_streams
+from eventkit.streams.leases import LEASES, open_leases
 from eventkit_aws.ecs import scale_in_protection
 from eventkit_cli.ending import run_to_end
 from eventkit_cli.screen import Screen
 from eventkit_cli.settings import RunSettings
 from eventkit_cli.telemetry import Telemetry, telemetry
-from eventkit_poller import Poller, Settings, Summary, run_poller
+from eventkit_poller import Poller, ReadStream, Settings, StreamAccess, Summary, plan_of, run_poller
 from eventkit_poller.health import Address, Health, Page, serve_health
 
 __all__ = ["Run", "open_poller", "run", "served", "summary_text"]
@@ -53,18 +56,44 @@ def run(what: Run, screen: Screen) -> NoReturn:
 
 @asynccontextmanager
 async def open_poller(what: Run, watch: Telemetry) -> AsyncGenerator[Poller]:
-    """The poller of an app, with its backend and its store open."""
-    url = what.settings.store
-    async with open_backend(what.settings.backend) as backend, open_store(url) if url else nullcontext() as store:
+    """The poller of an app, with its backend, its store and its streams open.
+
+    Raises `ConfigurationError` where several workers are to read streams and cannot share them.
+    """
+    settings, streams = what.settings, plan_of(what.app, what.names).streams
+    _require_shared(what, streams)
+    async with AsyncExitStack() as stack:
+        backend = await stack.enter_async_context(open_backend(settings.backend))
+        store = await stack.enter_async_context(open_store(settings.store)) if settings.store else None
+        access = await stack.enter_async_context(_stream_access(what)) if streams else None
         yield Poller(
             what.app,
             watch.traced(backend),
             what.poller,
             names=what.names,
             store=store,
+            streams=access,
             middleware=watch.middleware,
             observe=watch.observe,
         )
+
+
+def _require_shared(what: Run, streams: Sequence[ReadStream]) -> None:
+    if streams and what.settings.forgets and what.settings.workers > 1:
+        read = ", ".join(str(stream.resource) for stream in streams)
+        raise ConfigurationError(
+            f"workers={what.settings.workers}: they would each read all of {read}, because leases in memory are not "
+            f"shared: set --leases, or {LEASES}, to dynamodb://TABLE?create=true, or run one worker"
+        )
+
+
+@asynccontextmanager
+async def _stream_access(what: Run) -> AsyncGenerator[StreamAccess]:
+    settings = what.settings
+    async with open_streams(settings.backend) as streams, open_leases(settings.leases) as leases:
+        if settings.forgets:
+            log.warning("checkpoints.volatile", extra={"app": what.app.name, "leases": settings.leases})
+        yield StreamAccess(streams, leases)
 
 
 @asynccontextmanager

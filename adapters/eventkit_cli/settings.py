@@ -58,8 +58,10 @@ class RunSettings:
     """How the poller is run. Raises `ConfigurationError` for what cannot be.
 
     Attributes:
-        backend: Where the queues are; sqs:// takes ?region= and ?endpoint=.
+        backend: Where the queues and streams are; sqs:// takes ?region= and ?endpoint=.
         store: Where idempotent routes remember what was done: dynamodb://TABLE, redis://HOST:PORT/DB.
+        leases: Where processes share the shards of streams, and keep how far they have come:
+            dynamodb://TABLE?create=true. memory:// is for one process, and forgets when that ends.
         workers: Processes that poll. One that dies or hangs is replaced.
         health: HOST:PORT where /healthz, /readyz and /metrics are answered.
         log_format: How the log is written; auto is text on a terminal, and JSON elsewhere.
@@ -68,6 +70,7 @@ class RunSettings:
 
     backend: str = field(default="sqs://", metadata={"metavar": "URL"})
     store: str | None = field(default=None, metadata={"metavar": "URL"})
+    leases: str = field(default="memory://", metadata={"metavar": "URL"})
     workers: int = 1
     health: str | None = field(default=None, metadata={"metavar": "HOST:PORT"})
     log_format: LogFormat = LogFormat.AUTO
@@ -85,6 +88,11 @@ class RunSettings:
     def address(self) -> Address | None:
         """Where health is served."""
         return None if self.health is None else Address.parse(self.health)
+
+    @property
+    def forgets(self) -> bool:
+        """Whether the leases are those of one process, and gone with it."""
+        return self.leases.partition(":")[0] == "memory"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What is deployed: what an app needs, and what was chosen. Pure.
 
-The queues to poll are the poller's own plan. A queue's dead-letter queue is called `<queue>-dlq` by convention, as
-`eventkit dev` makes it.
+The queues to poll and the streams to read are the poller's own plan. A queue's dead-letter queue is called
+`<queue>-dlq` by convention, as `eventkit dev` makes it.
 """
 
 import re
@@ -14,10 +14,11 @@ from eventkit.app import App
 from eventkit.buses import Bus
 from eventkit.errors import ConfigurationError
 from eventkit.events._base import parse_arn
-from eventkit.names import PREFIX, Names, dead_letter_name, name_in, variable_of
-from eventkit.resources import Queue, Resource, Topic
+from eventkit.names import ON_FAILURE, PREFIX, SCHEMES, Names, dead_letter_name, name_in, variable_of
+from eventkit.resources import Queue, Resource, Table, Topic
 from eventkit.stores import STORE
-from eventkit_poller import PolledQueue, Settings, plan_of
+from eventkit.streams.leases import LEASES
+from eventkit_poller import PolledQueue, ReadStream, Settings, plan_of
 
 __all__ = [
     "Address",
@@ -25,6 +26,7 @@ __all__ = [
     "Options",
     "Polled",
     "PublishedTopic",
+    "ReadShards",
     "deployment_of",
     "environ_of",
     "grace_of",
@@ -43,7 +45,7 @@ MAX_LABEL = 54
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A queue or a topic: its name, and its Region and account where they are known."""
+    """A queue, topic, table or the like: its name, and its Region and account where they are known."""
 
     name: str
     region: str | None = None
@@ -84,6 +86,21 @@ class PublishedTopic:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadShards:
+    """A table or a Kinesis stream whose shards are read.
+
+    Attributes:
+        address: The table or the stream.
+        is_table: Whether it is a table.
+        label: Which of the streams that the table has had, where that is configured.
+    """
+
+    address: Address
+    is_table: bool
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """What can be chosen about a deployment. Raises `ConfigurationError` for what cannot be.
 
@@ -103,6 +120,7 @@ class Options:
         account: Likewise, the account.
         role: The ARN of the IAM role that a pod's service account stands for.
         store: The URL of the store that idempotent routes need.
+        leases: The URL of the store of leases, which replicas that read streams need.
     """
 
     app: str
@@ -119,6 +137,7 @@ class Options:
     account: str | None = None
     role: str | None = None
     store: str | None = None
+    leases: str | None = None
 
     def __post_init__(self) -> None:
         for name, smallest in (("workers", 1), ("least", 0), ("most", max(1, self.least)), ("backlog", 1)):
@@ -144,6 +163,8 @@ class Deployment:
         topics: The topics that it publishes to.
         environ: The environment variables that say what its resources are called.
         buses: The event buses that it puts events on.
+        shards: The tables and streams whose shards it reads.
+        on_failure: The kind and the address of what takes records of them that are given up.
     """
 
     name: str
@@ -153,15 +174,30 @@ class Deployment:
     topics: tuple[PublishedTopic, ...]
     environ: Mapping[str, str]
     buses: tuple[Address, ...] = ()
+    shards: tuple[ReadShards, ...] = ()
+    on_failure: tuple[str, Address] | None = None
 
     @property
     def store_table(self) -> Address | None:
         """The DynamoDB table that is the store, where it is one."""
-        store = urlsplit(self.options.store or "")
-        if not store.scheme.startswith("dynamodb"):
+        return self._table(self.options.store)
+
+    @property
+    def lease_table(self) -> Address | None:
+        """The DynamoDB table that holds the leases, where shards are read and it is one."""
+        return self._table(self.options.leases) if self.shards else None
+
+    @property
+    def makes_lease_table(self) -> bool:
+        """Whether replicas make that table where it is missing."""
+        return "create" in dict(parse_qsl(urlsplit(self.options.leases or "").query))
+
+    def _table(self, url: str | None) -> Address | None:
+        parts = urlsplit(url or "")
+        if not parts.scheme.startswith("dynamodb"):
             return None
-        region = dict(parse_qsl(store.query)).get("region")
-        return Address(store.netloc, region or self.options.region, self.options.account)
+        region = dict(parse_qsl(parts.query)).get("region")
+        return Address(parts.netloc, region or self.options.region, self.options.account)
 
     def capacity(self, polled: Polled) -> int:
         """Messages of a queue, waiting or in work, that are right for one replica: what is scaled by."""
@@ -169,20 +205,54 @@ class Deployment:
 
 
 def deployment_of(app: App, names: Names, options: Options) -> Deployment:
-    """What is deployed of an app. Raises `ConfigurationError` where a poller would have nothing to read."""
+    """What is deployed of an app.
+
+    Raises `ConfigurationError` where a poller would have nothing to read, or replicas that read streams would have no
+    leases that they share, or would all be taken away while its queues are empty.
+    """
     plan = plan_of(app, names)
-    if not plan.queues:
-        raise ConfigurationError(f"there is nothing to deploy: a poller of the app {app.name!r} has no queue to read")
-    sent = app.destinations()
+    if not plan.queues and not plan.streams:
+        raise ConfigurationError(f"there is nothing to deploy: a poller of the app {app.name!r} has nothing to read")
+    if plan.streams:
+        _require_shared(plan.streams, options)
+    sent, on_failure = app.destinations(), names.on_failure if plan.streams else None
+    chosen = {STORE: options.store, LEASES: options.leases if plan.streams else None, **_keeping(on_failure)}
     return Deployment(
         name=label_of(app.name),
         options=options,
         polled=tuple(_polled(queue, options) for queue in plan.queues),
         queues=tuple(_sent_to(names, sent, Queue.kind, options)),
         topics=tuple(_published(names, sent, options)),
-        environ={**_environ_of(names), **({STORE: options.store} if options.store else {})},
+        environ={**_environ_of(names), **{name: value for name, value in chosen.items() if value}},
         buses=tuple(_sent_to(names, sent, Bus.kind, options)),
+        shards=tuple(_read(stream, options) for stream in plan.streams),
+        on_failure=on_failure and (on_failure[0], _located(Address.parse(on_failure[1]), options)),
     )
+
+
+def _require_shared(streams: Iterable[ReadStream], options: Options) -> None:
+    read = ", ".join(str(stream.resource) for stream in streams)
+    if (options.leases or "memory:").startswith("memory:"):
+        raise ConfigurationError(
+            f"replicas share the shards of {read} by leases in a table: set {LEASES} to dynamodb://TABLE?create=true"
+        )
+    if options.least < 1:
+        raise ConfigurationError(
+            f"least=0: {read} would not be read while there are no replicas; it must be at least 1"
+        )
+
+
+def _keeping(on_failure: tuple[str, str] | None) -> Mapping[str, str]:
+    if on_failure is None:
+        return {}
+    [scheme] = [scheme for scheme, kind in SCHEMES.items() if kind == on_failure[0]]
+    return {ON_FAILURE: f"{scheme}:{on_failure[1]}"}
+
+
+def _read(stream: ReadStream, options: Options) -> ReadShards:
+    label = stream.address.partition("/stream/")[2] or None
+    is_table = stream.resource.kind == Table.kind
+    return ReadShards(_located(Address.parse(stream.address), options), is_table, label if is_table else None)
 
 
 def environ_of(deployment: Deployment, host: str) -> dict[str, str]:
@@ -244,6 +314,6 @@ def _located(address: Address, options: Options) -> Address:
 
 
 def _environ_of(names: Names) -> dict[str, str]:
-    """The variables that a poller's names are read from; what it rejects goes to dead-letter queues alone."""
+    """The variables that a poller's names are read from, apart from the on-failure destination, which streams need."""
     environ = {f"{PREFIX}{name}": address for name, address in names.physical.items()}
     return environ | {f"{PREFIX}VIA_{name}": f"sqs:{queue}" for name, queue in names.via.items()}

@@ -4,15 +4,19 @@ Replicas follow the backlog per task, visible messages and those in flight, by t
 ("Create a target tracking scaling policy for Application Auto Scaling using metric math", where AWS shows the same for
 visible messages alone). Step scaling would need a table of steps for each maximum, and alarms of its own. There is one
 policy for each queue: of several, the one that wants the most tasks decides, and tasks are taken away only when all
-agree.
+agree. Streams are not scaled by: without a queue, the smallest number of tasks is the number of tasks.
 """
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from eventkit.buckets import Bucket
 from eventkit.errors import ConfigurationError
+from eventkit.names import ON_FAILURE
+from eventkit.resources import Queue, Topic
 from eventkit_deploy.deployment import MARGIN, Address, Deployment, Polled, environ_of, grace_of
 
 __all__ = ["MAX_STOP", "ecs"]
@@ -35,6 +39,22 @@ POLLING = (
 SENDING = ("sqs:GetQueueUrl", "sqs:SendMessage")
 REMEMBERING = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
 
+DESCRIBING = ("dynamodb:DescribeTable",)
+READING_TABLES = ("dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords")
+READING_STREAMS = (
+    "kinesis:DescribeStreamSummary",
+    "kinesis:ListShards",
+    "kinesis:GetShardIterator",
+    "kinesis:GetRecords",
+)
+SHARING = (
+    "dynamodb:DescribeTable",
+    "dynamodb:Query",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:DeleteItem",
+)
+
 SCALE_OUT, SCALE_IN = 60, 300
 """Seconds between two changes of the number of tasks."""
 
@@ -49,18 +69,28 @@ def ecs(deployment: Deployment) -> Fields:
     if deployment.options.least < 1:
         raise ConfigurationError("least=0: a service of ECS needs 1 task, because its backlog is counted by task")
     fitted = _fitted(deployment)
+    scaling = _scaling(fitted) if fitted.polled else {}
+    alarms = _alarms(fitted)
+    conditions = {
+        **({"HasAlarmTopic": {"Fn::Not": [{"Fn::Equals": [_ref("AlarmTopicArn"), ""]}]}} if alarms else {}),
+        "HasPolicies": {"Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", _ref("TaskPolicyArns")]}, ""]}]},
+    }
+    resources = {**_roles(fitted), **_service(fitted), **scaling, **alarms}
+    by = ", scaled by its queues" if scaling else ""
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": f"{deployment.name}: a poller of {deployment.options.app}, scaled by its queues",
+        "Description": f"{deployment.name}: a poller of {deployment.options.app}{by}",
         "Metadata": {"eventkit": _notes(deployment, fitted)},
-        "Parameters": _parameters(fitted),
-        "Conditions": {
-            "HasAlarmTopic": {"Fn::Not": [{"Fn::Equals": [_ref("AlarmTopicArn"), ""]}]},
-            "HasPolicies": {"Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", _ref("TaskPolicyArns")]}, ""]}]},
-        },
-        "Resources": {**_roles(fitted), **_service(fitted), **_scaling(fitted), **_alarms(fitted)},
+        "Parameters": _referenced(_parameters(fitted), (conditions, resources)),
+        "Conditions": conditions,
+        "Resources": resources,
         "Outputs": {"ServiceName": {"Value": _attribute("Service.Name")}, "TaskRoleArn": {"Value": _task_role()}},
     }
+
+
+def _referenced(parameters: Fields, parts: object) -> Fields:
+    text = json.dumps(parts)
+    return {name: one for name, one in parameters.items() if json.dumps(_ref(name)) in text}
 
 
 def _fitted(deployment: Deployment) -> Deployment:
@@ -79,10 +109,8 @@ def _fitted(deployment: Deployment) -> Deployment:
 def _notes(deployment: Deployment, fitted: Deployment) -> Fields:
     asked, given = deployment.options.settings.drain, fitted.options.settings.drain
     cut = f"; {asked:g} s were asked for, and Fargate stops a task within {MAX_STOP} s" if given < asked else ""
-    return {
-        "Drain": f"{given:g} s{cut}",
-        "ContainerInsights": "must be on in the cluster: scaling divides by its metric RunningTaskCount",
-    }
+    scaled = {"ContainerInsights": "must be on in the cluster: scaling divides by its metric RunningTaskCount"}
+    return {"Drain": f"{given:g} s{cut}", **(scaled if fitted.polled else {})}
 
 
 def _ref(name: str) -> Fields:
@@ -109,7 +137,7 @@ def _parameters(deployment: Deployment) -> Fields:
             "Description": "The container's image",
             **({"Default": image} if image else {}),
         },
-        "Cluster": {"Type": "String", "Description": "The cluster's name; Container Insights must be on"},
+        "Cluster": {"Type": "String", "Description": f"The cluster's name{_insights(deployment)}"},
         "Subnets": {"Type": "List<AWS::EC2::Subnet::Id>", "Description": "From which SQS, SNS and ECR can be reached"},
         "SecurityGroups": {"Type": "List<AWS::EC2::SecurityGroup::Id>", "Description": "Nothing needs to come in"},
         "AssignPublicIp": {
@@ -131,6 +159,10 @@ def _parameters(deployment: Deployment) -> Fields:
             "Description": "The age of a queue's oldest message that is an alarm",
         },
     }
+
+
+def _insights(deployment: Deployment) -> str:
+    return "; Container Insights must be on" if deployment.polled else ""
 
 
 def _roles(deployment: Deployment) -> Fields:
@@ -165,14 +197,16 @@ def _statements(deployment: Deployment) -> list[Fields]:
     publishing = [_arn("sns", topic.address) for topic in deployment.topics]
     putting = [_arn("events", replace(bus, name=f"event-bus/{bus.name}")) for bus in deployment.buses]
     table = deployment.store_table
-    remembering = [] if table is None else [_arn("dynamodb", replace(table, name=f"table/{table.name}"))]
+    remembering = [] if table is None else [_table(table)]
     tasks = [_sub("arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task/${Cluster}/*")]
     return [
         {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resources}
         for sid, actions, resources in (
             ("Poll", POLLING, taking),
+            *_reading(deployment),
             ("Send", SENDING, giving),
-            ("Publish", ("sns:Publish",), publishing),
+            ("Publish", ("sns:Publish",), [*publishing, *_kept_in(deployment, Topic.kind, "sns")]),
+            ("Keep", ("s3:PutObject",), _kept_in(deployment, Bucket.kind, "s3")),
             ("Remember", REMEMBERING, remembering),
             ("PutEvents", ("events:PutEvents", "events:DescribeEventBus"), putting),
             ("Protect", ("ecs:UpdateTaskProtection",), tasks),
@@ -181,9 +215,40 @@ def _statements(deployment: Deployment) -> list[Fields]:
     ]
 
 
+def _reading(deployment: Deployment) -> Iterator[tuple[str, tuple[str, ...], list[Fields]]]:
+    """What reading shards, and sharing them, takes.
+
+    A table's stream is named by the moment at which it was enabled, which is known only where its ARN is configured;
+    then the table need not be asked for it.
+    """
+    tables = [one for one in deployment.shards if one.is_table]
+    streams = [one.address for one in deployment.shards if not one.is_table]
+    lease = deployment.lease_table
+    sharing = (*SHARING, *(("dynamodb:CreateTable",) if deployment.makes_lease_table else ()))
+    yield "FindStreams", DESCRIBING, [_table(one.address) for one in tables if one.label is None]
+    yield "ReadTables", READING_TABLES, [_table(one.address, f"/stream/{one.label or '*'}") for one in tables]
+    yield "ReadStreams", READING_STREAMS, [_arn("kinesis", replace(one, name=f"stream/{one.name}")) for one in streams]
+    yield "Share", sharing, [] if lease is None else [_table(lease)]
+
+
+def _table(address: Address, rest: str = "") -> Fields:
+    return _arn("dynamodb", replace(address, name=f"table/{address.name}{rest}"))
+
+
+def _kept_in(deployment: Deployment, kind: str, service: str) -> list[Fields]:
+    """The on-failure destination, where it is of the kind. A bucket's ARN has neither Region nor account."""
+    if deployment.on_failure is None or deployment.on_failure[0] != kind:
+        return []
+    address = deployment.on_failure[1]
+    if kind == Bucket.kind:
+        return [_sub(f"arn:${{AWS::Partition}}:s3:::{address.name}/aws/lambda/*")]
+    return [_arn(service, address)]
+
+
 def _sent(deployment: Deployment) -> Iterable[Address]:
     """The queues that the app sends to, and those that rejected records are copied to; each once."""
-    return dict.fromkeys([*deployment.queues, *(polled.dead_letter for polled in deployment.polled)])
+    failures = [deployment.on_failure[1]] if deployment.on_failure and deployment.on_failure[0] == Queue.kind else []
+    return dict.fromkeys([*deployment.queues, *(polled.dead_letter for polled in deployment.polled), *failures])
 
 
 def _arn(service: str, address: Address) -> Fields:
@@ -209,7 +274,9 @@ def _service(deployment: Deployment) -> Fields:
         "SecurityGroups": _ref("SecurityGroups"),
         "AssignPublicIp": _ref("AssignPublicIp"),
     }
-    service = {  # It says no number of tasks: an update of the stack would take back what scaling has decided.
+    # Where there is scaling it says no number of tasks: an update of the stack would take back what that has decided.
+    service = {
+        **({} if deployment.polled else {"DesiredCount": options.least}),
         "Cluster": _ref("Cluster"),
         "LaunchType": "FARGATE",
         "TaskDefinition": _ref("TaskDefinition"),
@@ -239,6 +306,7 @@ def _container(deployment: Deployment) -> Fields:
         **environ_of(deployment, "127.0.0.1"),  # the health check runs inside of the container
         "AWS_REGION": options.region or _ref("AWS::Region"),
         **{topic.variable: _arn("sns", topic.address) for topic in deployment.topics},
+        **_failures_topic(deployment),
     }
     logs = {
         "awslogs-group": _ref("LogGroup"),
@@ -262,6 +330,12 @@ def _container(deployment: Deployment) -> Fields:
         "MountPoints": [{"SourceVolume": "tmp", "ContainerPath": "/tmp"}],  # noqa: S108 - the container's own
         "LogConfiguration": {"LogDriver": "awslogs", "Options": logs},
     }
+
+
+def _failures_topic(deployment: Deployment) -> Fields:
+    """The on-failure destination by its ARN, where it is a topic: to find one by its name would take more rights."""
+    topics = _kept_in(deployment, Topic.kind, "sns")
+    return {ON_FAILURE: _sub(f"sns:{topics[0]['Fn::Sub']}")} if topics else {}
 
 
 def _scaling(deployment: Deployment) -> Fields:
@@ -333,6 +407,10 @@ def _alarms(deployment: Deployment) -> Fields:
         rejected = _alarm(f"{dead} is not empty", "ApproximateNumberOfMessagesVisible", dead)
         alarms[f"Late{key}"] = {**late, "Threshold": _ref("MaxAgeSeconds"), "EvaluationPeriods": 5}
         alarms[f"Dead{key}"] = {**rejected, "Threshold": 0, "EvaluationPeriods": 1}
+    if deployment.on_failure is not None and deployment.on_failure[0] == Queue.kind:
+        name = deployment.on_failure[1].name
+        given_up = _alarm(f"{name} is not empty", "ApproximateNumberOfMessagesVisible", name)
+        alarms["GivenUp"] = {**given_up, "Threshold": 0, "EvaluationPeriods": 1}
     return {key: {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm} for key, alarm in alarms.items()}
 
 

@@ -11,23 +11,26 @@ from eventkit.names import Names
 from eventkit_deploy.deployment import Options, deployment_of
 from eventkit_deploy.ecs import ecs
 from eventkit_deploy.kubernetes import kubernetes
+from eventkit_deploy.mappings import mappings_of
 
 __all__ = ["Kind", "generate", "to_yaml"]
 
-Kind = Literal["kubernetes", "ecs"]
-"""What can be generated: manifests, or a CloudFormation template."""
+Kind = Literal["kubernetes", "ecs", "mappings"]
+"""What can be generated: manifests, a CloudFormation template, or what Lambda's event source mappings must have."""
 
 WIDTH = 120
 
 
 def generate(kind: str, app: App, names: Names, options: Options) -> str:
-    """The documents of a kind for an app, as YAML.
+    """The documents of a kind for an app, as YAML; mappings, for which no option matters, as JSON.
 
     Raises `ConfigurationError` for a kind that there is not, and for what the kind needs and is not known;
     `MissingExtraError` without PyYAML.
     """
     if kind not in get_args(Kind):
         raise ConfigurationError(f"{kind!r} cannot be generated: write {' or '.join(get_args(Kind))}")
+    if kind == "mappings":
+        return f"{json.dumps(mappings_of(app, names), indent=2)}\n"
     deployment = deployment_of(app, names, options)
     return to_yaml(kubernetes(deployment) if kind == "kubernetes" else [ecs(deployment)])
 

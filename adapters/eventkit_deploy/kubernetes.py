@@ -24,15 +24,11 @@ ROLE = "eks.amazonaws.com/role-arn"
 def kubernetes(deployment: Deployment) -> list[Manifest]:
     """The manifests: ServiceAccount, Deployment, PodDisruptionBudget, TriggerAuthentication and ScaledObject.
 
-    Raises `ConfigurationError` without an image, and where the Region of a queue is not known.
+    The last two are about queues, and left out where there is none. Raises `ConfigurationError` without an image, and
+    where the Region of a queue is not known.
     """
-    return [
-        _account(deployment),
-        _workload(deployment),
-        _budget(deployment),
-        _authentication(deployment),
-        _scaling(deployment),
-    ]
+    running = [_account(deployment), _workload(deployment), _budget(deployment)]
+    return [*running, _authentication(deployment), _scaling(deployment)] if deployment.polled else running
 
 
 def _manifest(api: str, kind: str, deployment: Deployment, **fields: object) -> Manifest:
@@ -53,7 +49,7 @@ def _account(deployment: Deployment) -> Manifest:
 
 
 def _workload(deployment: Deployment) -> Manifest:
-    """It says no number of replicas: applying it again would take back what KEDA has decided."""
+    """Where KEDA scales it says no number of replicas: applying it again would take back what that has decided."""
     labels = _labels(deployment)
     pod: Manifest = {
         "serviceAccountName": deployment.name,
@@ -70,6 +66,7 @@ def _workload(deployment: Deployment) -> Manifest:
         "volumes": [{"name": "tmp", "emptyDir": {}}],
     }
     spec: Manifest = {
+        **({} if deployment.polled else {"replicas": deployment.options.least}),
         "selector": {"matchLabels": labels},
         # A release that does not become ready takes no replica away from the one before it.
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}},

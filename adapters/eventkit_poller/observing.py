@@ -15,6 +15,7 @@ __all__ = [
     "Extended",
     "Failed",
     "GivenUp",
+    "Leased",
     "Lost",
     "Observation",
     "Observe",
@@ -120,7 +121,16 @@ class GivenUp:
     why: Condition
 
 
-Observation = Received | Settled | Extended | Lost | Failed | Read | Trimmed | GivenUp
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """Something happened to the lease of a shard; `event` is what the log calls it, for instance `lease.taken`."""
+
+    stream: str
+    shard: str
+    event: str
+
+
+Observation = Received | Settled | Extended | Lost | Failed | Read | Trimmed | GivenUp | Leased
 Observe = Callable[[Observation], None]
 
 

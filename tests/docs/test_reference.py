@@ -35,13 +35,15 @@ def variables() -> set[str]:
 
 
 def messages() -> set[str]:
-    """The first argument of every call of a logger."""
+    """The first argument of every call of a logger, and of the method that logs what happens to leases."""
     found: set[str] = set()
     for file in CODE:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             match node:
                 case ast.Call(ast.Attribute(ast.Name("log" | "logger")), [ast.Constant(str() as message), *_]):
                     found.add(message)
+                case ast.Call(ast.Attribute(ast.Name("self"), "_tell"), [ast.Constant(str() as message), *_]):
+                    found |= {message} if message.startswith("lease.") else set()
                 case _:
                     pass
     return found

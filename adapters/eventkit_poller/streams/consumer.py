@@ -61,6 +61,7 @@ class Consumer:
         """What reads the shard."""
         self._place = reader.place
         self._tenancy = tenancy
+        tenancy.behind = lambda: self.lag
         self._handling = handling
         self._context = context
         self._progress = Progress()
@@ -273,7 +274,7 @@ class Consumer:
         last = self._progress.advance()
         if last is not None:
             self._settled.set()
-            await self._tenancy.checkpoint(After(sequence_of(last)), time_of(last), self.reader.behind)
+            await self._tenancy.checkpoint(After(sequence_of(last)), time_of(last))
 
     async def _pause(self, seconds: float) -> None:
         """Wait so long. Raises `_Stopped` where the consumer stops meanwhile."""

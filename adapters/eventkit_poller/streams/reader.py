@@ -9,7 +9,7 @@ from eventkit.errors import BackendError, ExpiredCursorError, TrimmedDataError, 
 from eventkit.events._base import parse_arn
 from eventkit.outcomes import Backoff
 from eventkit.streams import Cursor, Page, Raw, Streams, sequence_of, time_of
-from eventkit.streams.positions import TRIM_HORIZON, After, Checkpoint, Latest, Position, ShardEnd, Since, text_of
+from eventkit.streams.positions import TRIM_HORIZON, After, Checkpoint, ShardEnd, Since, TrimHorizon, text_of
 from eventkit_poller.context import Context
 from eventkit_poller.observing import Failed, Read, Trimmed
 
@@ -39,8 +39,8 @@ class Place:
 class Reader:
     """Reads a shard. It knows what it gave last, so a cursor that expires costs nothing but a call."""
 
-    def __init__(self, streams: Streams, place: Place, start: Checkpoint, context: Context, *, fresh: bool) -> None:
-        """`start` is where to begin; `fresh` says that `Since` is now, because nobody has read there yet."""
+    def __init__(self, streams: Streams, place: Place, start: Checkpoint, context: Context) -> None:
+        """`start` is where to begin."""
         self.failures: int = 0
         """Calls that failed since the last one that did not."""
         self.behind: float | None = None
@@ -52,9 +52,9 @@ class Reader:
         self._streams = streams
         self._start = start
         self._context = context
-        self._position: Position = Latest() if fresh and isinstance(start, Since) else _position(start)
+        self._position: TrimHorizon | Since | After = TRIM_HORIZON if isinstance(start, ShardEnd) else start
         self._cursor: Cursor | None = None
-        self._gap: Position | None = None
+        self._gap: TrimHorizon | Since | After | None = None
         self._pace = PACE if _is_kinesis(place.stream) else 0.0
         self._next = 0.0
 
@@ -109,8 +109,6 @@ class Reader:
     async def _opened(self) -> Cursor:
         if self._cursor is None:
             self._cursor = await self._streams.open(self.place.stream, self.place.shard, self._position)
-            if isinstance(self._position, Latest):  # which would be a later place, if it were opened again
-                self._position = _position(self._start)
         return self._cursor
 
     def _advance(self, page: Page) -> None:
@@ -136,14 +134,10 @@ class Reader:
             return
         self._gap = None
 
-    def _tell_trimmed(self, after: Position, first: str | None, time: float | None) -> None:
-        place, told = self.place, "LATEST" if isinstance(after, Latest) else text_of(after)
+    def _tell_trimmed(self, after: Checkpoint, first: str | None, time: float | None) -> None:
+        place, told = self.place, text_of(after)
         log.error("records.trimmed", extra={"stream": place.name, "shard": place.shard, "after": told, "first": first})
         self._context.observe(Trimmed(place.name, place.shard, told, first, time))
-
-
-def _position(checkpoint: Checkpoint) -> Position:
-    return TRIM_HORIZON if isinstance(checkpoint, ShardEnd) else checkpoint
 
 
 def _is_kinesis(stream: str) -> bool:

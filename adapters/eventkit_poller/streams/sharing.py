@@ -45,8 +45,8 @@ CALLS = 10
 BACKOFF = Backoff(base=0.5, cap=10.0)
 """The pauses after a look that failed; they are never longer than those between looks."""
 
-Begin = Callable[[Tenancy, bool], Consumer]
-"""Begins to read a shard. The flag says that this process has created its lease just now, and nobody had one before."""
+Begin = Callable[[Tenancy], Consumer]
+"""Begins to read a shard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,8 @@ class Sharing:
         """`begin` is called for each shard that this process gets; it must not raise."""
         self.counts: Counter[str] = Counter()
         """What happened, by the names of the log's events."""
+        self.told: Callable[[str, Lease], None] = _nothing
+        """Called with each of these events, and the lease that it is about."""
         self._subscription = subscription
         self._store = store
         self._settings = settings
@@ -140,9 +142,7 @@ class Sharing:
         self._views = seen(self._views, self._survey.lineage.readable(leases), loaded)
         stance = Stance(self._settings.worker, self._settings.failover, self._stays.keys())
         decision = stance.decide(self._views.values(), began)
-        return all(
-            (fine, await self._carry_out(decision, {lease.shard for lease in created}), await self._tidy(leases))
-        )
+        return all((fine, await self._carry_out(decision), await self._tidy(leases)))
 
     async def _create(self, leases: Iterable[Lease]) -> tuple[list[Lease], bool]:
         """Create the leases that are missing: those that this process has created, and whether no call failed."""
@@ -159,10 +159,10 @@ class Sharing:
             self._tell("lease.created", lease, checkpoint=text_of(lease.checkpoint))
         return created, None not in answers
 
-    async def _carry_out(self, decision: Decision, created: Collection[str]) -> bool:
+    async def _carry_out(self, decision: Decision) -> bool:
         """Take the leases, or ask for one; whether no call failed."""
         is_first = not self._stays
-        taking = (self._take(lease, fresh=lease.shard in created) for lease in decision.take)
+        taking = (self._take(lease) for lease in decision.take)
         is_fine = all(await asyncio.gather(*taking))
         if is_fine and is_first and decision.take:
             self._alarm.hasten(SOON if self._stays else 0)  # all were faster: at once, because their first one counts
@@ -171,7 +171,7 @@ class Sharing:
         self._alarm.hasten(SOON)
         return await self._claim(decision.claim) and is_fine
 
-    async def _take(self, lease: Lease, *, fresh: bool) -> bool:
+    async def _take(self, lease: Lease) -> bool:
         if self._tasks is None:
             return True
         began = self._timing.clock()
@@ -179,15 +179,15 @@ class Sharing:
         is_mine = await self._called(partial(self._store.swap, lease, taken))
         if is_mine:
             self._tell("lease.taken", taken, before=lease.owner)
-            await self._enter(Tenancy(taken, began, self._store, self._settings, self._timing), fresh=fresh)
+            await self._enter(Tenancy(taken, began, self._store, self._settings, self._timing))
         return is_mine is not None
 
-    async def _enter(self, tenancy: Tenancy, *, fresh: bool) -> None:
+    async def _enter(self, tenancy: Tenancy) -> None:
         """Read the shard of a lease that has just been taken."""
         if self._tasks is None:
             await tenancy.release()
             return
-        stay = Stay(tenancy, self._begin(tenancy, fresh), self._settings, self._timing)
+        stay = Stay(tenancy, self._begin(tenancy), self._settings, self._timing)
         self._stays[tenancy.lease.shard] = stay
         self._tasks.start(stay.keep())
         self._tasks.start(self._live(stay))
@@ -247,5 +247,10 @@ class Sharing:
 
     def _tell(self, event: str, lease: Lease, **facts: object) -> None:
         self.counts[event] += 1
+        self.told(event, lease)
         known = {"stream": lease.stream, "shard": lease.shard, "worker": self._settings.worker}
         log.log(logging.WARNING if event == "lease.lost" else logging.INFO, event, extra={**known, **facts})
+
+
+def _nothing(_event: str, _lease: Lease) -> None:
+    """Nobody is told."""

@@ -59,10 +59,11 @@ class Tenancy:
         """How it ended; None as long as it has not."""
         self.changed: Callable[[], None] = _nothing
         """Called when it has ended, once, and when another process has asked for the shard."""
+        self.behind: Callable[[], float | None] = _unknown
+        """By how many seconds the reader is behind the present; asked for each write, and written along."""
         self._store = store
         self._settings = settings
         self._timing = timing
-        self._behind = lease.behind
         self._turn = asyncio.Lock()
 
     @property
@@ -75,28 +76,26 @@ class Tenancy:
         """When the lease is to be renewed, by the clock."""
         return self.until - self._settings.failover + self._settings.interval
 
-    async def checkpoint(self, position: Checkpoint, time: float | None = None, behind: float | None = None) -> bool:
+    async def checkpoint(self, position: Checkpoint, time: float | None = None) -> bool:
         """Note that everything before a position is settled. False: the shard is not this process's any more.
 
-        `time` is when the last record before it was written, in seconds since 1970, and `behind` by how many seconds
-        the newest record is younger. A position that is no progress is not written; its `behind` goes along with the
-        next renewal.
+        `time` is when the last record before it was written, in seconds since 1970. A position that is no
+        progress is not written.
         """
-        self._behind = behind
 
         def change(lease: Lease) -> Lease | None:
             if not is_progress(lease.checkpoint, position):
                 return None
-            return replace(lease, checkpoint=position, time=lease.time if time is None else time, behind=behind)
+            last = lease.time if time is None else time
+            return replace(lease, checkpoint=position, time=last, behind=self.behind())
 
         return await self._change(change)
 
     async def renew(self) -> bool:
         """Keep the lease for longer, unless it was changed a moment ago. False: it is not this process's any more."""
-        behind = self._behind
 
         def change(lease: Lease) -> Lease | None:
-            return replace(lease, behind=behind) if self._timing.clock() >= self.due else None
+            return replace(lease, behind=self.behind()) if self._timing.clock() >= self.due else None
 
         return await self._change(change)
 
@@ -199,3 +198,7 @@ class _Attempt:
 
 def _nothing() -> None:
     """Nobody is told."""
+
+
+def _unknown() -> None:
+    """Nobody knows how far the reader is behind."""

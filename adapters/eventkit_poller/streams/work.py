@@ -15,7 +15,7 @@ from eventkit.streams import Streams
 from eventkit.streams.leases import LeaseStore
 from eventkit.streams.memory_leases import MemoryLeases
 from eventkit_poller.context import Context
-from eventkit_poller.observing import QueueState
+from eventkit_poller.observing import Leased, QueueState
 from eventkit_poller.plan import ReadStream
 from eventkit_poller.streams.consumer import Consumer
 from eventkit_poller.streams.handling import StreamHandling
@@ -116,6 +116,7 @@ class StreamWork:
             self._context.timing,
             self._begin,
         )
+        self._sharing.told = lambda event, lease: self._context.observe(Leased(self.name, lease.shard, event))
         self._sharing.start(tasks)
 
     async def _resolved(self) -> str | None:
@@ -136,10 +137,10 @@ class StreamWork:
                 return stream
         return None
 
-    def _begin(self, tenancy: Tenancy, fresh: bool) -> "_Begun":  # noqa: FBT001 - `Begin` says so
+    def _begin(self, tenancy: Tenancy) -> "_Begun":
         lease = tenancy.lease
         place = Place(self._plan.name, lease.stream, lease.shard)
-        reader = Reader(self._access.streams, place, lease.checkpoint, self._context, fresh=fresh)
+        reader = Reader(self._access.streams, place, lease.checkpoint, self._context)
         consumer = Consumer(reader, tenancy, self._handling, self._context)
         self._consumers.append(consumer)
         consumer.start()

@@ -47,8 +47,34 @@ def make(job: Job) -> Job:
 async def tell(job: Job) -> None: ...
 
 
+"""
+
+TABLE = """
 @app.on(Table[Job]("todos").inserted())
 def welcome(change: Inserted[Job]) -> None: ...
+"""
+
+STREAMS = """
+from pydantic import BaseModel
+from eventkit import App, Inserted, Modified, Start, Stream, StreamOptions, Table
+
+
+class Order(BaseModel):
+    id: str
+    total: int = 0
+
+
+app = App("shop")
+orders = Table[Order]("orders")
+clicks = Stream[Order]("clicks", stream=StreamOptions(start=Start.LATEST, batch=10, retries=2))
+
+
+@app.on(orders.inserted())
+async def welcome(change: Inserted[Order]) -> None: ...
+
+
+@app.on(clicks)
+def count(order: Order) -> None: ...
 """
 
 ONCE = """
@@ -87,11 +113,13 @@ Command = Callable[..., Result]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder with a package `blog` of two apps, which is current, and forgotten afterwards."""
+    """A folder with a package `blog` of some apps, which is current, and forgotten afterwards."""
     package = tmp_path / "blog"
     package.mkdir()
     (package / "__init__.py").touch()
-    (package / "app.py").write_text(BLOG)
+    (package / "app.py").write_text(BLOG + TABLE)
+    (package / "queues.py").write_text(BLOG)
+    (package / "shop.py").write_text(STREAMS)
     (package / "once.py").write_text(ONCE)
     known, path = set(sys.modules), list(sys.path)
     with chdir(tmp_path):

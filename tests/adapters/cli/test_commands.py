@@ -46,7 +46,7 @@ def test_help_imports_neither_an_sdk_nor_the_core() -> None:
     assert done.stderr.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", ["run", "dev", "routes", "invoke", "explain"])
+@pytest.mark.parametrize("name", ["run", "dev", "streams", "routes", "invoke", "explain"])
 def test_each_command_has_an_example(command: Command, name: str) -> None:
     result = command(name, "--help")
 
@@ -77,8 +77,11 @@ def test_wrong_usage_exits_with_2(command: Command, arguments: list[str]) -> Non
         (["run", "blog.app:app", "--backend", "kafka://"], "there is no backend for 'kafka'"),
         (["run", "blog.app:app", "--backend", "sqs://?x=1"], "write sqs://"),
         (["generate", "helm", "blog.app:app"], "'helm' cannot be generated: write kubernetes or ecs"),
-        (["generate", "kubernetes", "blog.app:app"], "pass --image"),
+        (["generate", "kubernetes", "blog.queues:app"], "pass --image"),
         (["generate", "ecs", "blog.app:app", "--least", "5", "--most", "2"], "most=2"),
+        (["generate", "ecs", "blog.app:app"], "by leases in a table: set EVENTKIT_LEASES"),
+        (["generate", "ecs", "blog.queues:app", "--check", "x"], "--check compares mappings, and not ecs"),
+        (["generate", "mappings", "blog.shop:app", "--check", "x"], "x cannot be read"),
         (["invoke", "blog.app:app", "nothing.json"], "nothing.json cannot be read: No such file"),
         (["invoke", "blog.app:app", "blog/app.py"], "blog/app.py does not hold JSON"),
         (["explain", "blog.app:app", "blog"], "blog cannot be read"),
@@ -98,8 +101,8 @@ def test_documents_are_generated_from_the_app_and_its_settings(
     monkeypatch.setenv("EVENTKIT_CONCURRENCY", "50")
     where = ("--region", "eu-west-1", "--account", "123456789012")
 
-    shown = command("generate", "kubernetes", "blog.app:app", "--image", "blog:1", *where)
-    command("generate", "ecs", "blog.app:app", *where, "--output", "blog.yaml")
+    shown = command("generate", "kubernetes", "blog.queues:app", "--image", "blog:1", *where)
+    command("generate", "ecs", "blog.queues:app", *where, "--output", "blog.yaml")
 
     assert (shown.code, shown.err) == (0, "")
     yaml: Any = import_module("yaml")
@@ -107,6 +110,49 @@ def test_documents_are_generated_from_the_app_and_its_settings(
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     assert {"name": "EVENTKIT_CONCURRENCY", "value": "50"} in container["env"]
     assert "AWS::ECS::Service" in (folder / "blog.yaml").read_text()
+
+
+def test_mappings_are_generated_as_json(command: Command) -> None:
+    told = command("generate", "mappings", "blog.shop:app").json
+
+    assert list(told) == ["table:orders", "stream:clicks"]
+    assert (told["stream:clicks"]["StartingPosition"], told["stream:clicks"]["BatchSize"]) == ("LATEST", 10)
+
+
+def test_mappings_are_compared_with_those_of_an_account(command: Command, folder: Path) -> None:
+    told = command("generate", "mappings", "blog.shop:app").json
+    arns = {
+        "table:orders": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders/stream/2026-01-01T00:00:00.000",
+        "stream:clicks": "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks",
+    }
+    right = [{"EventSourceArn": arns[name], **mapping} for name, mapping in told.items()]
+    wrong = [right[0], {**right[1], "BatchSize": 100}]
+
+    good, bad = (
+        command("generate", "mappings", "blog.shop:app", "--check", written(folder, {"EventSourceMappings": mappings}))
+        for mappings in (right, wrong)
+    )
+
+    assert (good.code, good.out) == (0, "The event source mappings are as the app needs them.\n")
+    assert (bad.code, bad.out) == (2, "")
+    assert "\n  stream:clicks: BatchSize is 100 and should be 10: " in bad.err
+
+
+def test_routes_of_streams_say_how_they_are_read(command: Command) -> None:
+    shown, told = command("routes", "blog.shop:app").out.splitlines(), command("routes", "blog.shop:app", "--json").json
+
+    assert shown[1].endswith("its stream")
+    assert shown[2].endswith("its shards (start LATEST, batch 10, retries 2)")
+    assert told["routes"][1]["sources"][0]["stream"] == {
+        "start": "LATEST",
+        "batch": 10,
+        "window": 0.0,
+        "retries": 2,
+        "max_age": None,
+        "bisect": True,
+        "parallel": 1,
+        "ordered_by_key": False,
+    }
 
 
 def test_routes_are_listed_with_what_brings_their_events(command: Command) -> None:

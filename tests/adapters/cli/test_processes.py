@@ -21,6 +21,9 @@ from tests.adapters.local.processes import eventually, is_running
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them")
 
 
+QUEUES = "memory://?queue=jobs:jobs-dlq&queue=blog-photos:p-dlq&queue=blog-posts:t-dlq"
+
+
 def on_a_terminal(environ: dict[str, str], *arguments: str) -> str:
     """What a command writes to a terminal."""
     master, slave = pty.openpty()
@@ -70,14 +73,13 @@ def test_a_terminal_that_knows_no_arrows_gets_question_marks(environ: dict[str, 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_run_polls_until_a_signal_and_sums_up(environ: dict[str, str], number: signal.Signals) -> None:
-    queues = "memory://?queue=jobs:jobs-dlq&queue=blog-photos:p-dlq&queue=blog-posts:t-dlq"
-
-    with running(environ, "run", "blog.app:app", "--backend", queues, "--wait", "1") as child:
+    with running(environ, "run", "blog.queues:app", "--backend", QUEUES, "--wait", "1") as child:
         started = json.loads(child.line("poller.started"))
         code = child.stop(number)
 
     assert started["app"] == "blog"
     assert code == 0
+    assert not any("checkpoints.volatile" in line for line in child.err)  # it reads no streams
     assert child.saw("blog has stopped. It received no records.")
     assert child.saw('"event": "poller.stopped"')
 
@@ -104,10 +106,9 @@ def test_run_without_a_store_says_what_idempotent_routes_need(environ: dict[str,
 
 
 def test_run_shows_its_log_to_people_where_that_is_asked_for(environ: dict[str, str]) -> None:
-    queues = "memory://?queue=jobs:jobs-dlq&queue=blog-photos:p-dlq&queue=blog-posts:t-dlq"
-    arguments = ("--backend", queues, "--wait", "1", "--log-format", "text")
+    arguments = ("--backend", QUEUES, "--wait", "1", "--log-format", "text")
 
-    with running(environ, "run", "blog.app:app", *arguments) as child:
+    with running(environ, "run", "blog.queues:app", *arguments) as child:
         assert child.saw(r"\d\d:\d\d:\d\d  info     poller\.started  app=blog")
         child.stop(signal.SIGTERM)
 
@@ -156,7 +157,7 @@ def test_dev_shows_a_delivery_and_leaves_nothing_behind(environ: dict[str, str])
     )
     assert code == 0
     assert child.saw(r"blog has stopped. It received 4 records: 4 done\.")
-    assert child.saw("table 'todos': its stream is not polled yet")
+    assert child.saw("queue blog-failures, for what is given up of tables and streams")
     assert child.err == []
     assert emulators or sys.platform != "linux"
     assert eventually(lambda: not any(map(is_running, emulators)))
@@ -185,6 +186,43 @@ def test_dev_uses_an_emulator_that_runs_and_leaves_nothing_in_flight(
 
     assert code == 0
     assert in_queues(emulator.endpoint_url) == {("0", "0")}
+
+
+def put_order(url: str, table: str, **item: str) -> None:
+    """Put an item by another process."""
+    values = {name: {"S": value} for name, value in item.items()}
+    program = f"import boto3; boto3.client('dynamodb').put_item(TableName={table!r}, Item={values!r})"
+    subprocess.run([sys.executable, "-c", program], env={**os.environ, "AWS_ENDPOINT_URL": url}, check=True)
+
+
+def test_dev_delivers_a_row_that_another_process_puts(environ: dict[str, str], emulator: Emulator) -> None:
+    emulator.reset()
+    with running({**environ, "AWS_ENDPOINT_URL": emulator.endpoint_url}, "dev", "blog.shop:app") as child:
+        assert child.saw("Deliveries")
+        put_order(emulator.endpoint_url, "orders", id="a")
+        delivery = child.line("welcome  done")
+        put_order(emulator.endpoint_url, "orders", id="b", total="many")
+        rejected = child.line("welcome  rejected")
+        assert eventually(lambda: ("1", "0") in in_queues(emulator.endpoint_url))
+        code = child.stop(signal.SIGINT)
+
+    assert delivery.rstrip().endswith("dynamodb:orders")
+    assert "does not fit Order" in rejected
+    assert child.saw(r"table orders, its key id \(S\), with a stream")
+    assert child.saw("stream clicks, with 2 shards")
+    assert child.saw(r"shop has stopped. It received 2 records: 1 done, 1 rejected\.")
+    assert (code, child.err[1:]) == (0, [])  # the log tells of the rejected one alone
+
+
+def test_dev_suggests_a_command_for_a_table_that_works(environ: dict[str, str]) -> None:
+    with running(environ, "dev", "blog.shop:app") as child:
+        suggestion = child.line("import boto3")
+        subprocess.run(suggestion, shell=True, check=True, env=environ)  # noqa: S602 - what a person would do
+
+        assert child.saw("welcome  done")
+        child.stop(signal.SIGINT)
+
+    assert 'put_item(TableName="orders"' in suggestion
 
 
 def test_dev_ends_by_itself_after_so_many_seconds(environ: dict[str, str]) -> None:
@@ -250,11 +288,11 @@ def test_dev_with_an_account_makes_nothing_unless_it_is_told_to(environ: dict[st
     environ |= emulator.environ
     sqs = client("sqs", emulator.endpoint_url)
 
-    dev = [*EVENTKIT, "dev", "blog.app:app", "--aws", "--seconds", "0.5"]
+    dev = [*EVENTKIT, "dev", "blog.queues:app", "--aws", "--seconds", "0.5"]
     subprocess.run(dev, env=environ, check=True)
 
     assert not sqs.list_queues().get("QueueUrls")
 
     subprocess.run([*dev, "--provision"], env=environ, check=True)
 
-    assert len(sqs.list_queues()["QueueUrls"]) == 6
+    assert len(sqs.list_queues()["QueueUrls"]) == 6  # no table, so no queue for what is given up of one

@@ -8,6 +8,7 @@ import pytest
 
 from eventkit import ConfigurationError
 from eventkit.stores import STORE
+from eventkit.streams.leases import LEASES
 from eventkit_cli.logs import Level, LogFormat
 from eventkit_cli.settings import Choice, RunSettings, as_variables, choices, read_settings, require_known
 from eventkit_poller import Settings
@@ -26,6 +27,7 @@ def test_each_setting_of_the_poller_is_read_from_its_variable() -> None:
         "EVENTKIT_CONCURRENCY": "50",
         "EVENTKIT_WAIT": "5.5",
         "EVENTKIT_STORE": "redis://cache:6379/0",
+        "EVENTKIT_LEASES": "dynamodb://leases",
         "EVENTKIT_WORKERS": "3",
         "EVENTKIT_HEALTH": "0.0.0.0:8080",
         "EVENTKIT_BACKEND": "sqs://?region=eu-west-1",
@@ -38,9 +40,8 @@ def test_each_setting_of_the_poller_is_read_from_its_variable() -> None:
 
     run, poller = read_settings(environ, {})
 
-    assert run == RunSettings(
-        "sqs://?region=eu-west-1", "redis://cache:6379/0", 3, "0.0.0.0:8080", LogFormat.JSON, Level.DEBUG
-    )
+    places = ("sqs://?region=eu-west-1", "redis://cache:6379/0", "dynamodb://leases")
+    assert run == RunSettings(*places, 3, "0.0.0.0:8080", LogFormat.JSON, Level.DEBUG)
     assert poller == Settings(concurrency=50, wait=5.5, weights={"jobs": 3.0, "photos": 0.5})
 
 
@@ -51,7 +52,7 @@ def test_an_option_wins_over_its_variable() -> None:
 
 
 def test_what_was_chosen_can_be_handed_on_as_an_environment() -> None:
-    run = RunSettings("memory://", "memory://", 2, "[::1]:80", LogFormat.TEXT, Level.ERROR)
+    run = RunSettings("memory://", "memory://", "dynamodb://leases", 2, "[::1]:80", LogFormat.TEXT, Level.ERROR)
     poller = Settings(concurrency=3, flush=0.25, weights={"jobs": 2.0, "photos": 1.0})
 
     assert read_settings(as_variables(run, poller), {}) == (run, poller)
@@ -121,6 +122,14 @@ def test_the_store_of_a_poller_is_chosen_as_in_lambda() -> None:
     run, _ = read_settings({STORE: "memory://"}, {})
 
     assert run.store == "memory://"
+
+
+def test_leases_are_called_as_everywhere_else_and_are_forgotten_unless_they_are_in_a_table() -> None:
+    default, _ = read_settings({}, {})
+    chosen, _ = read_settings({LEASES: "dynamodb://leases"}, {})
+
+    assert (default.leases, default.forgets) == ("memory://", True)
+    assert (chosen.leases, chosen.forgets) == ("dynamodb://leases", False)
 
 
 def test_what_belongs_to_a_family_is_known_as_is_what_others_read() -> None:

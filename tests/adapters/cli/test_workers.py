@@ -19,7 +19,7 @@ from tests.adapters.local.processes import eventually, is_running
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 QUEUES = "memory://?queue=jobs:jobs-dlq&queue=blog-photos:p-dlq&queue=blog-posts:t-dlq"
-TWO = ("run", "blog.app:app", "--backend", QUEUES, "--wait", "1", "--workers", "2")
+TWO = ("run", "blog.queues:app", "--backend", QUEUES, "--wait", "1", "--workers", "2")
 
 
 def workers(child: Child) -> Sequence[int]:
@@ -65,6 +65,17 @@ def test_workers_whose_supervisor_is_killed_stop_in_good_order(environ: dict[str
         assert eventually(lambda: not any(map(is_running, pids)), 30)
 
     assert sum("poller.stopped" in line for line in child.err) == 2
+
+
+def test_two_workers_do_not_read_streams_without_leases_that_they_share(environ: dict[str, str]) -> None:
+    done = subprocess.run(
+        [*EVENTKIT, "run", "blog.shop:app", "--workers", "2"], capture_output=True, text=True, env=environ, check=False
+    )
+
+    assert done.returncode == 2
+    assert "they would each read all of table 'orders', stream 'clicks'" in done.stderr
+    assert "set --leases, or EVENTKIT_LEASES, to dynamodb://TABLE?create=true" in done.stderr
+    assert done.stderr.count("they would each read") == 1
 
 
 def test_what_is_wrong_with_the_app_is_said_once(environ: dict[str, str], folder: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventkit import App, ConfigurationError, Names, Table
+from eventkit import App, ConfigurationError, Names
 from eventkit_cli.settings import read_settings, require_known
 from eventkit_deploy import Address, Options, deployment_of, generate, grace_of
 from eventkit_deploy.deployment import PublishedTopic, environ_of, label_of
@@ -133,11 +133,8 @@ def test_options_that_cannot_be_are_refused(chosen: dict[str, int], sentence: st
 
 
 def test_an_app_that_a_poller_has_nothing_to_read_for_is_refused() -> None:
-    tables = App("tables")
-    tables.on(Table[dict[str, str]]("todos").removed())(lambda _: None)
-
-    with pytest.raises(ConfigurationError, match="a poller of the app 'tables' has no queue to read"):
-        deployment_of(tables, Names("tables"), Options("blog.app:app"))
+    with pytest.raises(ConfigurationError, match="a poller of the app 'empty' has nothing to read"):
+        deployment_of(App("empty"), Names("empty"), Options("blog.app:app"))
 
 
 def test_what_cannot_be_generated_is_refused() -> None:

@@ -46,27 +46,24 @@ def queues_in(statement: dict[str, Any]) -> list[str]:
     return [resource["Fn::Sub"].rpartition(":")[2] for resource in statement["Resource"]]
 
 
+def lint(text: str, file: Path) -> str:
+    """What CloudFormation's linter says of a template that is written to the file."""
+    file.write_text(text, "utf-8")
+    command = [sys.executable, "-W", "ignore", "-c", "from cfnlint.runner import main; main()"]
+    result = subprocess.run(
+        [*command, "--include-checks", "I", "--", str(file)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert result.returncode == 0 or result.stdout, result.stderr
+    return result.stdout
+
+
 @pytest.mark.parametrize("chosen", [{}, ELSEWHERE, {"image": None}], ids=str)
 def test_cloudformations_linter_has_nothing_to_say(chosen: dict[str, None], tmp_path: Path) -> None:
-    file = tmp_path / "template.yaml"
-    file.write_text(generate("ecs", app, names, options(**chosen)), "utf-8")
-
-    lint = [sys.executable, "-W", "ignore", "-c", "from cfnlint.runner import main; main()"]
-    result = subprocess.run(
-        [*lint, "--include-checks", "I", "--", str(file)], capture_output=True, text=True, timeout=300, check=False
-    )
-
-    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+    assert lint(generate("ecs", app, names, options(**chosen)), tmp_path / "template.yaml") == ""
 
 
 def test_the_linter_would_say_something(tmp_path: Path) -> None:
-    file = tmp_path / "template.yaml"
-    file.write_text(generate("ecs", app, names, options(memory=513)), "utf-8")
-
-    lint = [sys.executable, "-W", "ignore", "-c", "from cfnlint.runner import main; main()"]
-    result = subprocess.run([*lint, str(file)], capture_output=True, text=True, timeout=300, check=False)
-
-    assert "513" in result.stdout
+    assert "513" in lint(generate("ecs", app, names, options(memory=513)), tmp_path / "template.yaml")
 
 
 def test_what_is_written_is_read_as_what_was_meant() -> None:

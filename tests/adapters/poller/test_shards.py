@@ -536,6 +536,18 @@ async def test_a_stop_while_the_stream_is_looked_for_ends_at_once() -> None:
     assert world.calls == []
 
 
+async def test_a_lease_says_how_far_a_stuck_shard_is_behind() -> None:
+    world = World()
+    world.put("x")
+
+    async with running(world.poller(app_of(world, failing("x")))):
+        await asyncio.sleep(100)
+        (lease,) = await world.leases.leases(GROUP, world.clicks)
+
+    assert lease.behind is not None
+    assert 90 < lease.behind <= 100
+
+
 async def test_the_state_tells_lag_and_shards() -> None:
     world = World(shards=2)
     world.put("a")

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,11 +15,27 @@ from prometheus_client.parser import text_string_to_metric_families
 from eventkit import App, ConfigurationError, Queue, Reject, Retry
 from eventkit.batch import HELD
 from eventkit.outcomes import DONE, Deferred, Outcome
+from eventkit.streams.slices import Condition
 from eventkit.testing import sqs_record
-from eventkit_poller.observing import Extended, Failed, Lost, Observation, QueueState, Received, Settled, State
+from eventkit_poller.observing import (
+    Extended,
+    Failed,
+    GivenUp,
+    Leased,
+    Lost,
+    Observation,
+    QueueState,
+    Read,
+    Received,
+    Settled,
+    State,
+    Trimmed,
+)
 from eventkit_telemetry.metrics import PollerMetrics, page
 from tests.core.at_once import AtOnce
 
+NOW = 1_700_000_000.0
+CHANGE = {"dynamodb": {"ApproximateCreationDateTime": NOW - 4}}
 RECORD = {"messageId": "0b9c", "body": "payload"}
 ROOT = Path(__file__).parents[3]
 
@@ -29,9 +45,9 @@ jobs = Queue[str]("jobs")
 class Watched:
     """Metrics in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = lambda: 0.0) -> None:
         self.registry = CollectorRegistry()
-        self.metrics = PollerMetrics(self.registry, lambda: asyncio.get_running_loop().time())
+        self.metrics = PollerMetrics(self.registry, clock, lambda: NOW)
 
     def observe(self, *observations: Observation) -> None:
         for observation in observations:
@@ -50,7 +66,8 @@ def state_of(in_flight: int = 0, oldest: float = 0.0) -> State:
     return State(serving=True, queues={"jobs": QueueState(in_flight, oldest, failures=0)})
 
 
-async def test_deliveries_are_counted_and_timed_by_handler(watched: Watched) -> None:
+async def test_deliveries_are_counted_and_timed_by_handler() -> None:
+    watched = Watched(asyncio.get_running_loop().time)
     app = App("test", middleware=[watched.metrics.middleware])
 
     @app.on(jobs, name="work")
@@ -70,7 +87,8 @@ async def test_deliveries_are_counted_and_timed_by_handler(watched: Watched) -> 
     assert watched.value("handler_duration_seconds_bucket", handler="work", le="1.0") == 0
 
 
-async def test_a_delivery_that_is_cut_off_is_left_out(watched: Watched) -> None:
+async def test_a_delivery_that_is_cut_off_is_left_out() -> None:
+    watched = Watched(asyncio.get_running_loop().time)
     app = App("test", middleware=[watched.metrics.middleware])
 
     @app.on(jobs, name="work")
@@ -151,6 +169,66 @@ def test_what_has_not_happened_is_counted_as_zero(watched: Watched) -> None:
     assert watched.value("records_extended_total", queue="jobs") == 0
     assert watched.value("calls_failed_total", queue="jobs", verb="park") == 0
     assert watched.value("records_settled_total", queue="jobs", outcome="reject") == 0
+
+
+def test_records_that_are_read_and_those_that_are_given_up_are_counted_by_stream(watched: Watched) -> None:
+    watched.observe(
+        Read("stream:clicks", "a", 10, 0.02, 1.5),
+        Read("stream:clicks", "b", 0, 0.02, 0.0),
+        GivenUp("stream:clicks", "a", 3, Condition.RETRIES),
+        GivenUp("stream:clicks", "b", 2, Condition.AGE),
+        Trimmed("stream:clicks", "a", "AFTER 7", "9", NOW),
+        Failed("stream:clicks", "read", 0),
+        Leased("stream:clicks", "a", "lease.taken"),
+        Leased("stream:clicks", "b", "lease.taken"),
+    )
+
+    given_up = [
+        watched.value("records_given_up_total", stream="stream:clicks", reason=one) for one in ("retries", "age")
+    ]
+    assert watched.value("records_read_total", stream="stream:clicks") == 10
+    assert given_up == [3, 2]
+    assert watched.value("stream_gaps_total", stream="stream:clicks") == 1
+    assert watched.value("calls_failed_total", queue="stream:clicks", verb="read") == 1
+    assert watched.value("leases_total", stream="stream:clicks", event="taken") == 2
+
+
+def test_the_gauges_of_a_stream_follow_the_state_and_no_label_is_a_shard(watched: Watched) -> None:
+    watched.observe(Read("stream:clicks", "shard-a", 1, 0.1, 7.5))
+
+    watched.metrics.refresh(State(serving=True, queues={"stream:clicks": QueueState(3, 1.0, 0, 7.5, 2)}))
+    first = [watched.value(name, stream="stream:clicks") for name in ("stream_lag_seconds", "shards_read")]
+    watched.metrics.refresh(State(serving=True, queues={"stream:clicks": QueueState(0, 0.0, 0, 0.0, 1)}))
+    second = [watched.value(name, stream="stream:clicks") for name in ("stream_lag_seconds", "shards_read")]
+
+    assert (first, second) == ([7.5, 2], [0, 1])
+    assert "shard-" not in page(watched.registry).content.decode()
+
+
+@pytest.mark.parametrize(("outcome", "count"), [(DONE, 1), (Reject("bad"), 1), (Retry(5), None)])
+def test_the_age_of_a_streams_record_is_observed_when_it_is_settled(
+    watched: Watched, outcome: Outcome, count: int | None
+) -> None:
+    watched.observe(Settled("table:orders", CHANGE, outcome, 0.5), Settled("jobs", RECORD, outcome, 0.5))
+
+    assert watched.value("record_age_seconds_count", stream="table:orders") == count
+    assert watched.value("record_age_seconds_sum", stream="table:orders") == (4 if count else None)
+    assert watched.value("record_age_seconds_count", stream="jobs") is None
+
+
+def test_a_streams_counters_begin_at_zero_and_it_has_none_of_a_queues(watched: Watched) -> None:
+    state = State(serving=True, queues={"table:orders": QueueState(0, 0.0, 0, 0.0, 0), "jobs": QueueState(0, 0.0, 0)})
+
+    watched.metrics.refresh(state)
+
+    assert watched.value("records_read_total", stream="table:orders") == 0
+    assert watched.value("records_given_up_total", stream="table:orders", reason="age") == 0
+    assert watched.value("calls_failed_total", queue="table:orders", verb="read") == 0
+    assert watched.value("records_in_flight", queue="table:orders") == 0
+    assert watched.value("records_lost_total", queue="table:orders") is None
+    assert watched.value("calls_failed_total", queue="table:orders", verb="receive") is None
+    assert watched.value("records_read_total", stream="jobs") is None
+    assert watched.value("stream_lag_seconds", stream="jobs") is None
 
 
 def test_no_label_holds_what_came_in(watched: Watched) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 from opentelemetry.baggage import set_baggage
@@ -14,14 +14,23 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode, TraceState
+from pydantic import BaseModel
 
-from eventkit import App, BackendError, Bucket, Queue, Reject, Retry, Sender, To, Topic
+from eventkit import App, BackendError, Bucket, Queue, Reject, Retry, Sender, Stream, Table, To, Topic
 from eventkit.backends.memory import MemoryBackend
 from eventkit.delivery import Delivery
 from eventkit.middleware import CallNext
 from eventkit.outcomes import Deferred, Outcome
 from eventkit.publish import Outgoing
-from eventkit.testing import s3_event, s3_record, sns_envelope, sqs_event, sqs_record
+from eventkit.testing import (
+    kinesis_record,
+    s3_event,
+    s3_record,
+    sns_envelope,
+    sqs_event,
+    sqs_record,
+    stream_record,
+)
 from eventkit_lambda import LambdaHandler
 from eventkit_poller import Poller, Settings
 from eventkit_telemetry.tracing import traced, tracing_middleware
@@ -30,6 +39,13 @@ from tests.core.at_once import AtOnce
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PARENT = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
+
+
+class Row(BaseModel):
+    id: str
+
+
+CHANGE = stream_record("INSERT", "orders", keys={"id": "a"}, new={"id": "a"})
 
 jobs = Queue[str]("jobs")
 results = Queue[str]("results")
@@ -228,6 +244,40 @@ async def test_what_came_from_no_queue_is_named_by_its_resource(exported: Export
     (span,) = exported.spans
     assert span.name == "process photos"
     assert (span.attributes or {})["messaging.system"] == "aws.s3"
+
+
+@pytest.mark.parametrize(
+    ("source", "record", "system", "name"),
+    [
+        (Table[Row]("orders").inserted(), CHANGE, "aws.dynamodb", "orders"),
+        (Stream[Row]("clicks"), kinesis_record({"id": "a"}, "clicks"), "aws.kinesis", "clicks"),
+    ],
+    ids=["table", "stream"],
+)
+async def test_what_came_by_a_stream_is_named_by_its_table_or_stream(
+    exported: Exported,
+    source: Any,  # noqa: ANN401 - of a table or a stream
+    record: dict[str, object],
+    system: str,
+    name: str,
+) -> None:
+    app = App("test", middleware=[tracing_middleware(exported.provider)])
+    app.on(source, name="work")(_ignore)
+
+    async with AtOnce(app) as t:
+        await t.send(record)
+
+    (span,) = exported.spans
+    assert dict(span.attributes or {}) == {
+        "messaging.system": system,
+        "messaging.operation.name": "process",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": name,
+        "messaging.message.id": record["eventID"],
+        "eventkit.handler": "work",
+        "eventkit.attempt": 1,
+        "eventkit.outcome": "done",
+    }
 
 
 async def test_the_x_ray_header_is_kept(exported: Exported) -> None:

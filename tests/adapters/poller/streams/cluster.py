@@ -198,7 +198,6 @@ class Host:
         """Whose a shard was when its consumer was cancelled."""
         self.is_broken = False
         """Whether there is a mistake in its program."""
-        self.fresh: list[str] = []
         """The shards whose leases it had created a moment before it began to read them."""
         timing = Timing(self.loop.time, self.random.random, now=lambda: 1 / 0)
         store = RemoteLeases(name, self.wire, cluster)
@@ -249,11 +248,9 @@ class Host:
         self.loop.run_for(0)
         self.loop.close()
 
-    def begin(self, tenancy: Tenancy, fresh: bool) -> "FakeConsumer":  # noqa: FBT001 - the protocol says so
+    def begin(self, tenancy: Tenancy) -> "FakeConsumer":
         if self.is_broken:
             raise ZeroDivisionError
-        if fresh:
-            self.fresh.append(tenancy.lease.shard)
         return FakeConsumer(self, tenancy)
 
 
@@ -300,7 +297,7 @@ class FakeConsumer:
 
     async def _checkpoint(self) -> None:
         if self._record:
-            await self._tenancy.checkpoint(After(str(self._record)), behind=0.0)
+            await self._tenancy.checkpoint(After(str(self._record)))
 
 
 class Wire:

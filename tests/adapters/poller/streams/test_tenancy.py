@@ -118,20 +118,22 @@ async def test_a_renewal_that_is_not_due_costs_no_call() -> None:
 async def test_a_checkpoint_is_a_renewal_too() -> None:
     store = Store()
     tenancy, _ = tenancy_of(store)
+    tenancy.behind = lambda: 2.5
     await asyncio.sleep(3)
 
-    assert await tenancy.checkpoint(After("5"), 1000.0, 2.5)
+    assert await tenancy.checkpoint(After("5"), 1000.0)
 
     assert store.lease == replace(MINE, counter=2, checkpoint=After("5"), time=1000.0, behind=2.5)
     assert tenancy.until == 15
 
 
 @pytest.mark.parametrize("position", [TRIM_HORIZON, After("4"), After("5")])
-async def test_what_is_no_progress_is_not_written_but_how_far_it_is_behind_goes_along(position: Checkpoint) -> None:
+async def test_what_is_no_progress_is_not_written_and_a_renewal_says_how_far_it_is_behind(position: Checkpoint) -> None:
     store = Store()
     tenancy, _ = tenancy_of(store, replace(MINE, checkpoint=After("5"), behind=9.0))
+    tenancy.behind = lambda: 0.0
 
-    assert await tenancy.checkpoint(position, 1000.0, 0.0)
+    assert await tenancy.checkpoint(position, 1000.0)
     assert not store.written
 
     await asyncio.sleep(4)
