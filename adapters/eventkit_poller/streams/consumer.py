@@ -186,7 +186,7 @@ class Consumer:
     async def _deliver(self, entries: Sequence[Entry]) -> None:
         """Handle a lane's batch until all of it is settled. Raises `_Stopped`."""
         options = self._handling.options
-        times = [time_of(entry.record) for entry in entries]
+        times = [] if options.max_age is None else [time_of(entry.record) for entry in entries]
         pending = [Slice(0, len(entries))]
         while pending:
             tried = pending.pop()

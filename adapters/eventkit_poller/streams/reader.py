@@ -69,7 +69,9 @@ class Reader:
         page = await self._patiently(max(limit, LEAST_PAGE))
         self._advance(page)
         self._tell_gap(page)
-        records = [record for record in page.records if not self._is_too_old(record)]
+        records = page.records
+        if isinstance(self._start, Since):
+            records = [record for record in records if not self._is_too_old(record)]
         self._context.observe(Read(self.place.name, self.place.shard, len(records), clock() - began, self.behind))
         self._next = began + (self._pace if page.records else self._context.settings.poll)
         return records

@@ -195,8 +195,13 @@ def image(raw: Mapping[str, Any], depth: int = 0) -> Item:
         raise DecodeError(f"a DynamoDB attribute nests deeper than {MAX_DEPTH} levels")
     item: Item = {}
     for name, typed in raw.items():
-        text = typed.get("S") if is_object(typed) and len(typed) == 1 else None
-        item[name] = text if isinstance(text, str) else attribute(typed, depth)  # most are texts, and need no call
+        try:
+            ((kind, value),) = typed.items()
+            read = _READERS[kind]
+        except (AttributeError, KeyError, ValueError):
+            raise _unreadable(typed) from None
+        # Most are texts, and need no call.
+        item[name] = value if kind == "S" and type(value) is str else read(value, depth)
     return item
 
 
@@ -205,20 +210,21 @@ def attribute(raw: object, depth: int = 0) -> Any:  # noqa: ANN401 - the value o
     typed: Any = raw
     try:
         ((kind, value),) = typed.items()
-    except (AttributeError, ValueError):
-        raise DecodeError("a DynamoDB attribute is not an object with exactly one type") from None
-    if kind == "S" and type(value) is str:
-        return value
-    if kind == "N":
-        return _number(value)
-    read = _READERS.get(kind)
-    if read is None:
-        known = f"unknown type {kind!r}" if type(kind) is str and len(kind) <= 4 else "unknown type"  # noqa: PLR2004
-        raise DecodeError(f"a DynamoDB attribute has the {known}" if kind != "S" else "an S attribute holds no text")
-    return read(value, depth)
+        read = _READERS[kind]
+    except (AttributeError, KeyError, ValueError):
+        raise _unreadable(typed) from None
+    return value if kind == "S" and type(value) is str else read(value, depth)
 
 
-def _number(value: object) -> int | Decimal:
+def _unreadable(typed: Any) -> DecodeError:  # noqa: ANN401 - whatever stands in the place of an attribute
+    if not is_object(typed) or len(typed) != 1:
+        return DecodeError("a DynamoDB attribute is not an object with exactly one type")
+    (kind,) = typed
+    known = f" {kind!r}" if type(kind) is str and len(kind) <= 4 else ""  # noqa: PLR2004 - AWS's names are short
+    return DecodeError(f"a DynamoDB attribute has the unknown type{known}")
+
+
+def _number(value: object, _depth: int = 0) -> int | Decimal:
     if type(value) is not str:
         raise DecodeError("an N attribute holds no text")
     if len(value) <= MAX_DIGITS and value.isascii():  # most numbers are short and plain, and need no second look
@@ -251,6 +257,10 @@ def _boolean(value: object, _depth: int) -> bool:
     raise DecodeError("a BOOL attribute holds neither true nor false")
 
 
+def _no_text(_value: object, _depth: int) -> str:
+    raise DecodeError("an S attribute holds no text")
+
+
 def _text(value: object) -> str:
     if type(value) is str:
         return value
@@ -269,23 +279,21 @@ def _map(value: object, depth: int) -> Item:
     raise DecodeError("an M attribute holds no object")
 
 
+def _members(value: object, depth: int) -> list[object]:
+    if depth >= MAX_DEPTH:
+        raise DecodeError(f"a DynamoDB attribute nests deeper than {MAX_DEPTH} levels")
+    return [attribute(member, depth + 1) for member in _list(value, "L")]
+
+
 _READERS: Mapping[object, Callable[[object, int], object]] = {
+    "S": _no_text,
+    "N": _number,
     "B": _binary,
     "BOOL": _boolean,
     "NULL": lambda _value, _depth: None,
     "M": _map,
-    "L": lambda value, depth: _members(_list(value, "L"), _deeper(depth)),
+    "L": _members,
     "SS": lambda value, _depth: {_text(member) for member in _list(value, "SS")},
     "NS": lambda value, _depth: {_number(member) for member in _list(value, "NS")},
     "BS": lambda value, depth: {_binary(member, depth) for member in _list(value, "BS")},
 }
-
-
-def _members(values: list[Any], depth: int) -> list[object]:
-    return [attribute(value, depth) for value in values]
-
-
-def _deeper(depth: int) -> int:
-    if depth >= MAX_DEPTH:
-        raise DecodeError(f"a DynamoDB attribute nests deeper than {MAX_DEPTH} levels")
-    return depth + 1
