@@ -7,23 +7,28 @@
 """
 
 import os
+import socket
 from asyncio import TaskGroup
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from eventkit.app import App
 from eventkit.backends import Backend, open_backend
 from eventkit.names import Names
-from eventkit.stores.memory import MemoryStore
+from eventkit.stores import IdempotencyStore, open_store
+from eventkit.streams import open_streams
+from eventkit.streams.leases import open_leases
+from eventkit.values import replace
+from eventkit_local._ports import listening, reserved
 from eventkit_local.emulator import Progress, start_emulator
 from eventkit_local.plan import Plan, plan_of
 from eventkit_local.provision import Target, provision, require_permission
 from eventkit_local.watch import Seen, Watch
-from eventkit_poller import Observation, Poller, Settings, Settled, queues_of
+from eventkit_poller import Observation, Poller, Settings, Settled, StreamAccess, queues_of
 
-__all__ = ["Aws", "Session", "account", "dev_session", "local_aws"]
+__all__ = ["Aws", "Session", "account", "dev_session", "environment", "local_aws", "running"]
 
 WAIT = 1.0
 """Seconds that a receive waits: a stop waits for open ones, and nobody pays for receives here."""
@@ -53,11 +58,13 @@ class Aws:
         endpoint_url: Of an emulator; None for AWS itself.
         environ: The environment variables that point another process there.
         anywhere: Whether to provision there although it is not on this machine.
+        smtp: What an emulator of ours relays mail to that is sent through SES, for `open_mailbox` to listen on.
     """
 
     endpoint_url: str | None
     environ: Mapping[str, str] = field(default_factory=dict[str, str])
     anywhere: bool = False
+    smtp: socket.socket | None = None
 
     @property
     def target(self) -> Target:
@@ -70,6 +77,12 @@ class Aws:
         options = {"endpoint": self.endpoint_url, "region": self.environ.get("AWS_REGION")}
         query = urlencode({name: value for name, value in options.items() if value})
         return f"sqs://?{query}" if query else "sqs://"
+
+    def in_region(self, region: str) -> "Aws":
+        """The same in another Region."""
+        return Aws(
+            self.endpoint_url, {**self.environ, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}, self.anywhere
+        )
 
 
 def account(*, anywhere: bool = False) -> Aws:
@@ -93,11 +106,15 @@ def local_aws(progress: Progress = _silent, *, anywhere: bool = False) -> Genera
     if given:
         require_permission(Target(given, anywhere=anywhere))
         environ = _environ_of(given, os.environ)
-        with _environment(environ):
+        with _pointing(environ):
             yield Aws(given, environ, anywhere)
         return
-    with start_emulator(progress=progress) as emulator, _environment(emulator.environ):
-        yield Aws(emulator.endpoint_url, emulator.environ)
+    with (
+        reserved() as smtp,
+        start_emulator(progress=progress, settings={"SMTP_HOST": listening(smtp)}) as emulator,
+        _pointing(emulator.environ),
+    ):
+        yield Aws(emulator.endpoint_url, emulator.environ, smtp=smtp)
 
 
 def _environ_of(endpoint_url: str, environ: Mapping[str, str]) -> dict[str, str]:
@@ -109,17 +126,41 @@ def _environ_of(endpoint_url: str, environ: Mapping[str, str]) -> dict[str, str]
 
 
 @contextmanager
-def _environment(environ: Mapping[str, str]) -> Generator[None]:
+def environment(variables: Mapping[str, str]) -> Generator[None]:
+    """Set environment variables for the length of a block; afterwards all are as they were before."""
     before = dict(os.environ)
-    for name in before:
-        if name in OVERRIDING or name.startswith("AWS_ENDPOINT_URL_"):
-            del os.environ[name]
-    os.environ.update(environ)
+    os.environ.update(variables)
     try:
         yield
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+@contextmanager
+def _pointing(environ: Mapping[str, str]) -> Generator[None]:
+    with environment({}):
+        for name in list(os.environ):
+            if name in OVERRIDING or name.startswith("AWS_ENDPOINT_URL_"):
+                del os.environ[name]
+        os.environ.update(environ)
+        yield
+
+
+@asynccontextmanager
+async def running(*pollers: Poller) -> AsyncGenerator[None]:
+    """Run pollers for the length of a block. What one of them raises ends the block, and is raised here."""
+    try:
+        async with TaskGroup() as tasks:
+            for poller in pollers:
+                tasks.create_task(poller.run())
+            try:
+                yield
+            finally:
+                for poller in pollers:
+                    poller.stop()
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +173,7 @@ class Session:
         plan: What the app declares.
         poller: Feeds the app; `run_poller(session.poller)` runs it until a signal comes.
         backend: Publishes to the app's queues and topics.
+        progress: Takes lines for a person who waits.
     """
 
     aws: Aws
@@ -139,23 +181,15 @@ class Session:
     plan: Plan
     poller: Poller
     backend: Backend
+    progress: Progress = _silent
 
-    @asynccontextmanager
-    async def polling(self) -> AsyncGenerator[None]:
+    def polling(self) -> AbstractAsyncContextManager[None]:
         """Run the poller for the length of a block. What it raises ends the block, and is raised here."""
-        try:
-            async with TaskGroup() as tasks:
-                tasks.create_task(self.poller.run())
-                try:
-                    yield
-                finally:
-                    self.poller.stop()
-        except BaseExceptionGroup as group:
-            raise group.exceptions[0] from None
+        return running(self.poller)
 
 
 @asynccontextmanager
-async def dev_session(
+async def dev_session(  # noqa: PLR0913 - each is a choice of its own, made by its name
     app: App,
     *,
     aws: Aws | None = None,
@@ -163,6 +197,8 @@ async def dev_session(
     observe: Callable[[Seen], None] = _nobody,
     progress: Progress = _silent,
     provisioned: bool = True,
+    leases: str = "memory://",
+    store: str = "memory://",
 ) -> AsyncGenerator[Session]:
     """Make what the app declares, and a poller for it that is not running yet.
 
@@ -172,7 +208,10 @@ async def dev_session(
         names: What the app's resources are called; by default what the environment says.
         observe: Called for each delivery when its outcome is certain; it must be quick.
         progress: Called with lines for a person who waits.
-        provisioned: Whether to make the app's resources, or to rely on them.
+        provisioned: Whether to make the app's resources, or to rely on them. What is given up of tables and streams
+            goes to the queue `<app>-failures`, which is made, unless the names have an on-failure destination.
+        leases: The URL of the store of leases on streams; by default they are this process's.
+        store: The URL of the store in which idempotent routes remember what was done; likewise.
 
     Raises:
         ConfigurationError: The app has nothing to poll, or provisioning there is not permitted.
@@ -184,11 +223,25 @@ async def dev_session(
         plan = plan_of(app, known)
         if provisioned:
             await provision(plan, found.target, progress)
-        async with open_backend(found.backend_url) as backend:
-            yield Session(found, known, plan, _poller(app, backend, known, observe), backend)
+            known = replace(known, on_failure=plan.on_failure or known.on_failure)
+        async with AsyncExitStack() as stack:
+            backend = await stack.enter_async_context(open_backend(found.backend_url))
+            streams = await stack.enter_async_context(open_streams(found.backend_url))
+            access = StreamAccess(streams, await stack.enter_async_context(open_leases(leases)))
+            memory = await stack.enter_async_context(open_store(store))
+            poller = _poller(app, backend, _Access(access, memory), known, observe)
+            yield Session(found, known, plan, poller, backend, progress)
 
 
-def _poller(app: App, backend: Backend, names: Names, observe: Callable[[Seen], None]) -> Poller:
+@dataclass(frozen=True, slots=True)
+class _Access:
+    """What a poller reads and remembers by, beside its backend."""
+
+    streams: StreamAccess
+    store: IdempotencyStore
+
+
+def _poller(app: App, backend: Backend, access: _Access, names: Names, observe: Callable[[Seen], None]) -> Poller:
     watch = Watch()
 
     def settled(seen: Observation) -> None:
@@ -196,7 +249,15 @@ def _poller(app: App, backend: Backend, names: Names, observe: Callable[[Seen], 
             for one in watch.seen(seen.record, seen.outcome):
                 observe(one)
 
-    settings = Settings(concurrency=max(10, 2 * len(queues_of(app, names))), wait=WAIT, drain=DRAIN)
+    concurrency = max(10, 2 * len(queues_of(app, names)))
+    settings = Settings(concurrency=concurrency, wait=WAIT, drain=DRAIN, handover=DRAIN)
     return Poller(
-        app, backend, settings, names=names, store=MemoryStore(), middleware=(watch.middleware,), observe=settled
+        app,
+        backend,
+        settings,
+        names=names,
+        store=access.store,
+        streams=access.streams,
+        middleware=(watch.middleware,),
+        observe=settled,
     )

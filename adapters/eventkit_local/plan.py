@@ -2,11 +2,12 @@
 
 By convention a bucket's events take the way that production usually gives them, so that others can listen too: bucket,
 topic `<app>-<bucket>`, queue `<app>-<bucket>`. A topic that the app subscribes to feeds the queue `<app>-<topic>`, and
-so does an event bus with all its events. Each queue has a dead-letter queue. What `Names` says about names and carriers
-holds here, too.
+so does an event bus with all its events. Each queue has a dead-letter queue. What is given up of tables and streams
+goes to the queue `<app>-failures`. What `Names` says about names, carriers and the on-failure destination holds here,
+too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil
@@ -24,14 +25,16 @@ from eventkit.events._base import parse_arn
 from eventkit.events.s3 import FAMILIES
 from eventkit.names import Names, dead_letter_name, name_in
 from eventkit.outcomes import MAX_VISIBILITY
-from eventkit.resources import Resource, Table, Topic
+from eventkit.resources import Queue, Resource, Stream, Table, Topic
 
 __all__ = [
     "BucketPlan",
     "BusPlan",
+    "IndexPlan",
     "KeyType",
     "Plan",
     "QueuePlan",
+    "StreamPlan",
     "SubscriptionPlan",
     "TablePlan",
     "TopicPlan",
@@ -49,6 +52,12 @@ TIMEOUTS = 6
 
 MAX_RECEIVES = 5
 """Receives before a message becomes a dead letter; AWS's guide for Lambda advises at least 5."""
+
+SHARDS = 2
+"""Shards of a data stream: the fewest in which records of different keys have no order."""
+
+KEYS = 2
+"""An index's partition key and its sort key."""
 
 UNSTARRED = {
     "LifecycleTransition": "s3:LifecycleTransition",
@@ -104,22 +113,45 @@ class BusPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexPlan:
+    """A global secondary index: its keys with their types, and the attributes carried along; none means all of them."""
+
+    name: str
+    keys: tuple[tuple[str, KeyType], ...]
+    carried: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TablePlan:
     """A table with a stream of new and old images.
 
     Its partition key is the first field of the table's model. A class variable `sort_key` of the model names the
-    field, a text, that is its sort key.
+    field, a text, that is its sort key. A class variable `indexes` maps the names of indexes to names of fields: the
+    partition key, the sort key, and those that are carried along. Models of one table may each have some.
     """
 
     name: str
     key: str
     key_type: KeyType = "S"
     sort_key: str | None = None
+    indexes: tuple[IndexPlan, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """A Kinesis data stream with so many shards."""
+
+    name: str
+    shards: int = SHARDS
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that an app declares, by physical names, in the order in which the app names it."""
+    """Everything that an app declares, by physical names, in the order in which the app names it.
+
+    `on_failure` is the kind and the name of what takes records of tables and streams that are given up; None where the
+    app has neither.
+    """
 
     queues: tuple[QueuePlan, ...] = ()
     topics: tuple[TopicPlan, ...] = ()
@@ -127,6 +159,8 @@ class Plan:
     buckets: tuple[BucketPlan, ...] = ()
     tables: tuple[TablePlan, ...] = ()
     buses: tuple[BusPlan, ...] = ()
+    streams: tuple[StreamPlan, ...] = ()
+    on_failure: tuple[str, str] | None = None
 
 
 def plan_of(app: App, names: Names, *, raw: bool = False) -> Plan:
@@ -154,14 +188,17 @@ class _Draft:
         self._subscriptions: dict[tuple[str, str], bool] = {}
         self._buckets: dict[str, tuple[str, dict[str, None]]] = {}
         self._tables: dict[str, TablePlan] = {}
+        self._streams: dict[str, StreamPlan] = {}
         self._buses: dict[str, dict[str, None]] = {}
 
     def add_source(self, resource: Resource, events: tuple[type[Any], ...], route: Route) -> None:
         """Add what brings these events of a resource to the route."""
         name = self._name(resource)
         if isinstance(resource, Table):
-            model: object = cast("Any", resource).model
-            self._tables[name] = TablePlan(name, *key_of(model), getattr(model, "sort_key", None))
+            self._table(name, cast("Any", resource).model)
+            return
+        if isinstance(resource, Stream):
+            self._streams[name] = StreamPlan(name)
             return
         queue = self._queue(self._carrier(resource), route)
         if isinstance(resource, Bucket):
@@ -190,7 +227,18 @@ class _Draft:
             tuple(BucketPlan(name, topic, tuple(events)) for name, (topic, events) in self._buckets.items()),
             tuple(self._tables.values()),
             tuple(BusPlan(name, tuple(queues)) for name, queues in self._buses.items()),
+            tuple(self._streams.values()),
+            self._on_failure() if self._tables or self._streams else None,
         )
+
+    def _table(self, name: str, model: object) -> None:
+        known = self._tables.get(name)
+        indexes = dict.fromkeys([*(known.indexes if known else ()), *indexes_of(model)])
+        self._tables[name] = TablePlan(name, *key_of(model), getattr(model, "sort_key", None), tuple(indexes))
+
+    def _on_failure(self) -> tuple[str, str]:
+        kind, address = self._names.on_failure or (Queue.kind, f"{self._names.app}-failures")
+        return kind, _made("the on-failure destination", address)
 
     def _queue(self, name: str, route: Route | None = None) -> str:
         timeout = (route.options.timeout if route else None) or 0.0
@@ -240,6 +288,19 @@ def key_of(model: object) -> tuple[str, KeyType]:
     for name, annotation in _fields(kind).items():
         return name, _key_type(annotation)
     return "pk", "S"
+
+
+def indexes_of(model: object) -> tuple[IndexPlan, ...]:
+    """The indexes that a model asks for. Raises `ConfigurationError` for one without a partition and a sort key."""
+    declared: Mapping[str, Sequence[str]] = getattr(model, "indexes", {})
+    fields = _fields(model)
+    for name, members in declared.items():
+        if len(members) < KEYS or not fields.keys() >= set(members[:KEYS]):
+            raise ConfigurationError(f"indexes[{name!r}]: it begins with two fields of the model, which are its keys")
+    return tuple(
+        IndexPlan(name, tuple((key, _key_type(fields[key])) for key in members[:KEYS]), tuple(members[KEYS:]))
+        for name, members in declared.items()
+    )
 
 
 def _fields(kind: object) -> Mapping[str, object]:

@@ -13,10 +13,23 @@ from ipaddress import ip_address
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from eventkit.buckets import Bucket
 from eventkit.errors import BackendError, ConfigurationError
+from eventkit.resources import Queue, Topic
 from eventkit_aws._calls import call, code_of, translated
 from eventkit_aws._sessions import Options, imported
-from eventkit_local.plan import BucketPlan, BusPlan, Plan, QueuePlan, SubscriptionPlan, TablePlan, TopicPlan
+from eventkit_local.plan import (
+    BucketPlan,
+    BusPlan,
+    IndexPlan,
+    KeyType,
+    Plan,
+    QueuePlan,
+    StreamPlan,
+    SubscriptionPlan,
+    TablePlan,
+    TopicPlan,
+)
 
 __all__ = ["Target", "is_loopback", "lines_of", "provision", "require_permission"]
 
@@ -45,6 +58,9 @@ DEFAULT_BUS = "default"
 
 LONGEST_RULE = 64
 """Characters of a rule's name ("PutRule" in the EventBridge API reference)."""
+
+SERVICES = ("sqs", "sns", "s3", "dynamodb", "events", "kinesis")
+"""Those that resources are made in, as the SDK calls them."""
 
 STREAM: Mapping[str, object] = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
 
@@ -85,8 +101,8 @@ async def provision(plan: Plan, target: Target, progress: Progress) -> None:
     client = partial(imported("aioboto3").Session().client, **options)
     async with AsyncExitStack() as stack:
         with translated("opening the services to provision in"):
-            sqs, sns, s3, dynamodb, events = [
-                await stack.enter_async_context(client(name)) for name in ("sqs", "sns", "s3", "dynamodb", "events")
+            sqs, sns, s3, dynamodb, events, kinesis = [
+                await stack.enter_async_context(client(name)) for name in SERVICES
             ]
         queues = {queue.name: await _queue(sqs, queue) for queue in plan.queues}
         topics = {topic.name: await _topic(sns, topic) for topic in plan.topics}
@@ -100,12 +116,16 @@ async def provision(plan: Plan, target: Target, progress: Progress) -> None:
             await _bucket(s3, bucket, topics[bucket.topic])
         for table in plan.tables:
             await _table(dynamodb, table)
+        for stream in plan.streams:
+            await _stream(kinesis, stream)
+        if plan.on_failure is not None:
+            await _on_failure({Queue.kind: sqs, Topic.kind: sns, Bucket.kind: s3}, *plan.on_failure)
     for line in lines_of(plan):
         progress(line)
 
 
 def lines_of(plan: Plan) -> Iterator[str]:
-    """The plan for a person: a line for each bucket, topic, bus, queue and table, and what it leads to."""
+    """The plan for a person: a line for each bucket, topic, bus, queue, table and stream, and what it leads to."""
     feeds = {
         one.topic: [two.queue for two in plan.subscriptions if two.topic == one.topic] for one in plan.subscriptions
     }
@@ -120,6 +140,10 @@ def lines_of(plan: Plan) -> Iterator[str]:
         yield f"queue {queue.name}, its dead letters in {queue.dead_letter}"
     for table in plan.tables:
         yield f"table {table.name}, its key {table.key} ({table.key_type}), with a stream"
+    for stream in plan.streams:
+        yield f"stream {stream.name}, with {stream.shards} shards"
+    if plan.on_failure is not None:
+        yield f"{' '.join(plan.on_failure)}, for what is given up of tables and streams"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,13 +244,7 @@ async def _rule(events: Client, bus: str, name: str, queue: str) -> str:
 
 async def _bucket(s3: Client, plan: BucketPlan, topic: str) -> None:
     """Make the bucket and let it tell the topic about its objects."""
-    region = s3.meta.region_name
-    where = {} if region == DEFAULT_REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    try:
-        await call(s3.create_bucket, f"CreateBucket {plan.name!r}", Bucket=plan.name, **where)
-    except BackendError as error:
-        if code_of(error) != OURS_ALREADY:
-            raise
+    await _made_bucket(s3, plan.name)
     what = f"the notifications of bucket {plan.name!r}"
     known = await call(s3.get_bucket_notification_configuration, what, Bucket=plan.name)
     wanted = with_notification(known, topic, plan.events)
@@ -235,14 +253,40 @@ async def _bucket(s3: Client, plan: BucketPlan, topic: str) -> None:
     await call(s3.put_bucket_notification_configuration, what, Bucket=plan.name, NotificationConfiguration=wanted)
 
 
+async def _made_bucket(s3: Client, name: str) -> None:
+    region = s3.meta.region_name
+    where = {} if region == DEFAULT_REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    try:
+        await call(s3.create_bucket, f"CreateBucket {name!r}", Bucket=name, **where)
+    except BackendError as error:
+        if code_of(error) != OURS_ALREADY:
+            raise
+
+
+async def _on_failure(clients: Mapping[str, Client], kind: str, name: str) -> None:
+    """Make what takes records that are given up. Messages are kept as dead letters are."""
+    match kind:
+        case Queue.kind:
+            await _made_queue(clients[kind], name, {"MessageRetentionPeriod": str(RETENTION)})
+        case Topic.kind:
+            await _topic(clients[kind], TopicPlan(name))
+        case _:
+            await _made_bucket(clients[kind], name)
+
+
 async def _table(dynamodb: Client, plan: TablePlan) -> None:
-    keys = [(plan.key, plan.key_type, "HASH"), *([(plan.sort_key, "S", "RANGE")] if plan.sort_key else [])]
+    keys: list[tuple[str, KeyType]] = [(plan.key, plan.key_type)]
+    if plan.sort_key:
+        keys.append((plan.sort_key, "S"))
+    types = dict([*keys, *(key for index in plan.indexes for key in index.keys)])
+    indexes = {"GlobalSecondaryIndexes": [*map(_index, plan.indexes)]} if plan.indexes else {}
     request = {
         "TableName": plan.name,
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind, _ in keys],
-        "KeySchema": [{"AttributeName": name, "KeyType": part} for name, _, part in keys],
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in types.items()],
+        "KeySchema": _schema(keys),
         "BillingMode": "PAY_PER_REQUEST",
         "StreamSpecification": STREAM,
+        **indexes,
     }
     try:
         await call(dynamodb.create_table, f"CreateTable {plan.name!r}", **request)
@@ -257,6 +301,30 @@ async def _table(dynamodb: Client, plan: TablePlan) -> None:
     if not stream.get("StreamEnabled"):
         request = {"TableName": plan.name, "StreamSpecification": STREAM}
         await call(dynamodb.update_table, f"UpdateTable {plan.name!r}", **request)
+
+
+def _index(plan: IndexPlan) -> Fields:
+    projection = (
+        {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(plan.carried)}
+        if plan.carried
+        else {"ProjectionType": "ALL"}
+    )
+    return {"IndexName": plan.name, "KeySchema": _schema(plan.keys), "Projection": projection}
+
+
+def _schema(keys: Sequence[tuple[str, KeyType]]) -> list[Fields]:
+    return [{"AttributeName": name, "KeyType": part} for (name, _), part in zip(keys, ("HASH", "RANGE"), strict=False)]
+
+
+async def _stream(kinesis: Client, plan: StreamPlan) -> None:
+    request = {"StreamName": plan.name, "ShardCount": plan.shards}
+    try:
+        await call(kinesis.create_stream, f"CreateStream {plan.name!r}", **request)
+    except BackendError as error:
+        if code_of(error) != "ResourceInUseException":
+            raise
+    with translated(f"DescribeStream {plan.name!r}"):
+        await kinesis.get_waiter("stream_exists").wait(StreamName=plan.name, WaiterConfig={"Delay": 1})
 
 
 def permission(service: str, action: str, target: str, source: str, *, account: str | None = None) -> Fields:

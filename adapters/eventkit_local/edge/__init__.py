@@ -31,9 +31,10 @@ What is seen of it
     logger `eventkit.edge`, or goes to what `open_edge` gets as `observe`; queries and headers are not in it.
 
 Where it differs from CloudFront
-    One edge location, HTTP/1.1, no compression, no functions, no signed URLs, no custom error pages. An invalidation is
-    complete at once. The host that an origin sees is always its own. A header in `Vary` counts if it goes to the
-    origin, even when it is not in the key. Requests with If-Match or If-Unmodified-Since go to the origin.
+    One edge location, HTTP/1.1, no compression, no signed URLs, and of functions as much as `Behaviour.rewrite` does.
+    Error pages belong to a behaviour. An invalidation is complete at once. The host that an origin sees is always its
+    own. A header in `Vary` counts if it goes to the origin, even when it is not in the key. Requests with If-Match or
+    If-Unmodified-Since go to the origin.
 
 Varnish, where it is installed, can take its place: see `eventkit_local.edge.varnish`.
 """
@@ -51,6 +52,7 @@ try:
         READ_METHODS,
         Behaviour,
         Distribution,
+        ErrorPage,
         Selection,
     )
     from eventkit_local.edge.flights import Clock, Limits
@@ -71,6 +73,7 @@ __all__ = [
     "Clock",
     "Distribution",
     "Edge",
+    "ErrorPage",
     "Figures",
     "Limits",
     "Observe",

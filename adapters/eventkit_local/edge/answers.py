@@ -11,7 +11,7 @@ from eventkit_local.edge.store import Entry
 from eventkit_local.edge.transfer import Reader, Transfer
 from eventkit_local.edge.validation import is_unchanged_for, not_modified
 
-__all__ = ["Answer", "Result", "failed", "from_entry", "passed_through", "refused"]
+__all__ = ["Answer", "Result", "as_error", "failed", "from_entry", "passed_through", "refused"]
 
 _WITHOUT_CONTENT = frozenset(
     {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
@@ -83,6 +83,11 @@ def refused(reason: str) -> Answer:
 def failed(error: OriginError) -> Answer:
     """Answer in the place of an origin."""
     return _said(error.status, str(error))
+
+
+def as_error(page: Answer, status: int) -> Answer:
+    """Answer with a page in the place of an error."""
+    return _answer(Head(status, page.head.headers), page.body, Result.ERROR)
 
 
 def _said(status: HTTPStatus, text: str) -> Answer:

@@ -1,14 +1,16 @@
 """What the edge does with a request: it answers from the store, waits for another's answer, asks, or lets through."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from http import HTTPStatus
 
 from eventkit_local.edge.access import Figures
-from eventkit_local.edge.answers import Answer, Result, failed, from_entry, passed_through, refused
+from eventkit_local.edge.answers import Answer, Result, as_error, failed, from_entry, passed_through, refused
 from eventkit_local.edge.distribution import READ_METHODS, Distribution, Exchange
 from eventkit_local.edge.flights import Clock, Failed, Flights, Kept, Landing, Limits, Passing
 from eventkit_local.edge.freshness import Use, use_of
 from eventkit_local.edge.invalidation import path_matches
-from eventkit_local.edge.messages import Request
+from eventkit_local.edge.messages import Request, headers_of
 from eventkit_local.edge.origin import Fetch
 from eventkit_local.edge.store import Entry, Store
 
@@ -45,12 +47,29 @@ class Cache:
     async def answer(self, request: Request) -> Answer:
         """Answer a request; what goes wrong at the origin is an answer too."""
         exchange = self._distribution.exchange(request)
-        if request.method not in exchange.behaviour.methods:
+        answer = await self._with_error_page(exchange, await self._answer(exchange))
+        return replace(answer, head=answer.head.with_headers(exchange.behaviour.response_headers))
+
+    async def _answer(self, exchange: Exchange) -> Answer:
+        method = exchange.request.method
+        if method not in exchange.behaviour.methods:
             pattern = exchange.behaviour.path_pattern
-            return refused(f"the behaviour for {pattern} does not let {request.method} through: see its `methods`")
+            return refused(f"the behaviour for {pattern} does not let {method} through: see its `methods`")
         if _goes_through(exchange):
             return await self._pass(exchange)
         return await self._look_up(exchange)
+
+    async def _with_error_page(self, exchange: Exchange, answer: Answer) -> Answer:
+        """The answer, or where it is an error that has a page, this; a page that cannot be had changes nothing."""
+        shown = exchange.behaviour.error_pages.get(answer.head.status)
+        if shown is None or exchange.request.method not in READ_METHODS:
+            return answer
+        wanted = replace(exchange.request, target=shown.path, headers=headers_of({}))
+        page = await self._answer(self._distribution.exchange(wanted))
+        rest = answer if page.head.status == HTTPStatus.OK else page
+        if rest.body is not None:
+            rest.body.close()
+        return answer if rest is page else as_error(page, shown.status)
 
     async def purge(self, paths: Sequence[str]) -> None:
         """Drop what is stored under the URLs that some of these invalidation paths are about."""

@@ -5,8 +5,8 @@ origin request policies" in its Developer Guide.
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -23,6 +23,7 @@ __all__ = [
     "READ_METHODS",
     "Behaviour",
     "Distribution",
+    "ErrorPage",
     "Exchange",
     "Key",
     "Selection",
@@ -104,6 +105,14 @@ class Key:
     parts: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ErrorPage:
+    """What is shown in the place of an error, and with which status: a custom error response of CloudFront."""
+
+    path: str
+    status: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
     """How requests for some paths are answered: a cache behavior of CloudFront.
@@ -117,6 +126,11 @@ class Behaviour:
             origin, save what describes a body, and Authorization with a method that writes.
         ttl: How long answers live.
         methods: Which methods are let through; others are answered 403.
+        rewrite: A regular expression and what becomes of the part of a path that it finds, before anything is looked
+            up: as much as most CloudFront Functions for viewer requests do.
+        response_headers: What every answer carries, whatever the origin says: a response headers policy.
+        error_pages: What is shown for errors, by their status. CloudFront has them for a whole distribution; here an
+            API keeps its own errors.
     """
 
     origin: str
@@ -125,6 +139,9 @@ class Behaviour:
     forward: Selection = _NOTHING
     ttl: Ttl = Ttl()  # noqa: RUF009 - it is immutable
     methods: Collection[str] = READ_METHODS
+    rewrite: tuple[str, str] | None = None
+    response_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    error_pages: Mapping[int, ErrorPage] = field(default_factory=dict[int, ErrorPage])
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"https?://[^/?#\s]+(/[^?#\s]*)?", self.origin):
@@ -135,6 +152,13 @@ class Behaviour:
     def covers(self, path: str) -> bool:
         """Whether the behaviour is for this path; a pattern means the same with and without a leading slash."""
         return _compiled(self.path_pattern.removeprefix("/")).fullmatch(path.removeprefix("/")) is not None
+
+    def rewritten(self, request: Request) -> Request:
+        """The request with the path that it stands for."""
+        if self.rewrite is None:
+            return request
+        path, mark, query = request.target.partition("?")
+        return replace(request, target=f"{re.sub(*self.rewrite, path)}{mark}{query}")
 
     def key_of(self, request: Request) -> Key:
         """What tells the request apart from others."""
@@ -219,6 +243,7 @@ class Distribution:
         if request.path == "/" and self.default_root_object:
             request = replace(request, target=f"/{self.default_root_object}{request.target[1:]}")
         behaviour = _first(self.behaviours, request.path)
+        request = behaviour.rewritten(request)
         return Exchange(request, behaviour, behaviour.key_of(request), behaviour.forwarded(request))
 
 

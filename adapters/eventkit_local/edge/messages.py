@@ -82,8 +82,12 @@ class Head:
 
     def with_fields(self, **fields: str) -> "Head":
         """Set fields; an underscore in a name stands for a hyphen."""
+        return self.with_headers({name.replace("_", "-"): value for name, value in fields.items()})
+
+    def with_headers(self, headers: Mapping[str, str]) -> "Head":
+        """Set fields by their names."""
         changed = CIMultiDict(self.headers)
-        changed.update({name.replace("_", "-"): value for name, value in fields.items()})
+        changed.update(headers)
         return Head(self.status, CIMultiDictProxy(changed))
 
     def without(self, *names: str) -> "Head":

@@ -183,8 +183,15 @@ def vcl_of(distribution: Distribution) -> str:
     """Write the configuration.
 
     Raises:
-        ConfigurationError: An origin is reached by https, or a key has all headers.
+        ConfigurationError: An origin is reached by https, a key has all headers, or a behaviour has what is not written
+            for Varnish: a rewrite, response headers or error pages.
     """
+    for behaviour in distribution.behaviours:
+        if behaviour.rewrite or behaviour.response_headers or behaviour.error_pages:
+            raise ConfigurationError(
+                f"the behaviour for {behaviour.path_pattern!r} has a rewrite, response headers or error pages, which "
+                "Varnish gets none of: use open_edge"
+            )
     behaviours = list(enumerate(distribution.behaviours))
     common = _COMMON.replace("@IS_SERVER_ERROR@", _is_status(SERVER_ERRORS))
     parts = [

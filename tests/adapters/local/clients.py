@@ -5,6 +5,6 @@ from typing import Any
 import boto3
 
 
-def client(service: str, endpoint_url: str | None = None) -> Any:  # noqa: ANN401 - see above
-    session: Any = boto3.Session(region_name="us-east-1")
+def client(service: str, endpoint_url: str | None = None, region: str = "us-east-1") -> Any:  # noqa: ANN401 - see above
+    session: Any = boto3.Session(region_name=region)
     return session.client(service, endpoint_url=endpoint_url)

@@ -14,9 +14,11 @@ from eventkit import (
     Done,
     Idempotent,
     Inserted,
+    Names,
     ObjectCreated,
     Queue,
     Reject,
+    Stream,
     Table,
     Topic,
 )
@@ -84,13 +86,14 @@ class Witness:
         self._changed.set()
 
     async def saw(self, handler: str) -> Seen:
+        return (await self.saw_all(handler, 1))[0]
+
+    async def saw_all(self, handler: str, count: int) -> list[Seen]:
         async with asyncio.timeout(20):
-            while True:
-                for seen in self.seen:
-                    if seen.handler == handler:
-                        return seen
+            while len(found := [seen for seen in self.seen if seen.handler == handler]) < count:
                 self._changed.clear()
                 await self._changed.wait()
+        return found
 
 
 def left_over(aws: Aws, queue: str) -> tuple[int, int]:
@@ -140,13 +143,13 @@ async def test_an_app_with_idempotent_routes_has_what_it_needs(aws: Aws) -> None
     assert done == [Job(id=1)]
 
 
-async def test_a_session_says_what_it_made_and_what_it_cannot_poll(aws: Aws) -> None:
+async def test_a_session_says_what_it_made_and_what_it_reads(aws: Aws) -> None:
     lines: list[str] = []
 
     async with dev_session(blog(), aws=aws, progress=lines.append) as session:
         assert session.aws is aws
         assert [queue.name for queue in session.plan.queues] == ["blog-photos", "jobs", "blog-posts"]
-        assert [str(resource) for resource in session.poller.plan.unsupported] == ["table 'todos'"]
+        assert [stream.name for stream in session.poller.plan.streams] == ["table:todos"]
 
     assert lines[0] == "bucket photos → topic blog-photos → queue blog-photos"
 
@@ -158,14 +161,69 @@ async def test_a_block_that_fails_stops_the_poller_and_raises_its_own_error(aws:
                 raise KeyError("mine")
 
 
+async def test_a_change_of_a_table_is_delivered_and_a_rejected_one_is_kept(aws: Aws) -> None:
+    app, witness = App("blog"), Witness()
+
+    @app.on(Table[Job]("todos").inserted(), name="welcome")
+    def welcome(change: Inserted[Job]) -> None:
+        if change.new.id < 0:
+            raise Reject("below zero")
+
+    async with dev_session(app, aws=aws, observe=witness) as session, session.polling():
+        dynamodb = client("dynamodb", aws.endpoint_url)
+        await asyncio.to_thread(dynamodb.put_item, TableName="todos", Item={"id": {"N": "1"}})
+        done = await witness.saw("welcome")
+        witness.seen.clear()
+        await asyncio.to_thread(dynamodb.put_item, TableName="todos", Item={"id": {"N": "-1"}})
+        rejected = await witness.saw("welcome")
+
+    assert (done.outcome, done.path) == (Done(), ("dynamodb:todos",))
+    assert rejected.outcome == Reject("below zero")
+    assert left_over(aws, "blog-failures") == (1, 0)
+
+
+async def test_a_record_of_a_stream_is_delivered_from_each_of_its_shards(aws: Aws) -> None:
+    app, witness, texts = App("blog"), Witness(), list[str]()
+    app.on(Stream[str]("clicks"), name="count")(texts.append)
+
+    async with dev_session(app, aws=aws, observe=witness) as session, session.polling():
+        kinesis = client("kinesis", aws.endpoint_url)
+        for text, start in (("low", "0"), ("high", str(2**127))):
+            record = {"StreamName": "clicks", "PartitionKey": "x", "ExplicitHashKey": start, "Data": text.encode()}
+            await asyncio.to_thread(kinesis.put_record, **record)
+        await witness.saw_all("count", 2)
+
+    assert sorted(texts) == ["high", "low"]
+    assert {seen.path for seen in witness.seen} == {("kinesis:clicks",)}
+
+
+async def test_the_on_failure_destination_of_the_names_stays(aws: Aws) -> None:
+    names = Names("blog", on_failure=("queue", "rejects"))
+
+    async with dev_session(blog(), aws=aws, names=names) as session:
+        assert session.names.on_failure == ("queue", "rejects")
+
+    assert left_over(aws, "rejects") == (0, 0)
+
+
+async def test_where_nothing_is_made_nothing_is_relied_on_by_convention(aws: Aws) -> None:
+    async with dev_session(blog(), aws=aws, provisioned=False) as session:
+        assert session.names.on_failure is None
+
+
+async def test_leases_may_be_kept_in_a_table(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in aws.environ.items():
+        monkeypatch.setenv(name, value)
+
+    async with dev_session(blog(), aws=aws, leases="dynamodb://leases?create=true"):
+        tables = client("dynamodb", aws.endpoint_url).list_tables()["TableNames"]
+
+    assert sorted(tables) == ["leases", "todos"]
+
+
 async def test_an_app_that_nothing_can_be_polled_for_is_refused(aws: Aws) -> None:
-    app = App("blog")
-
-    @app.on(Table[Job]("todos").inserted())
-    def welcome(change: Inserted[Job]) -> None: ...
-
-    with pytest.raises(ConfigurationError, match="stream of table 'todos'"):
-        async with dev_session(app, aws=aws):
+    with pytest.raises(ConfigurationError, match="it has no routes"):
+        async with dev_session(App("blog"), aws=aws):
             pass
 
 

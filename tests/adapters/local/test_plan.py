@@ -21,6 +21,7 @@ from eventkit import (
     ObjectRemoved,
     Queue,
     Sender,
+    Stream,
     Table,
     To,
     Topic,
@@ -31,6 +32,7 @@ from eventkit_local.plan import (
     BusPlan,
     Plan,
     QueuePlan,
+    StreamPlan,
     SubscriptionPlan,
     TablePlan,
     TopicPlan,
@@ -229,7 +231,28 @@ def test_a_table_has_the_first_field_of_its_model_as_key() -> None:
     @app.on(table.inserted())
     def welcome(change: Inserted[Job]) -> None: ...
 
-    assert plan(app) == Plan(tables=(TablePlan("todos", "id", "N"),))
+    assert plan(app).tables == (TablePlan("todos", "id", "N"),)
+
+
+def test_a_stream_has_two_shards() -> None:
+    made = plan(subscribed(Stream[Job]("clicks")), EVENTKIT_STREAM_CLICKS="prod-clicks")
+
+    assert made == Plan(streams=(StreamPlan("prod-clicks", 2),), on_failure=("queue", "blog-failures"))
+
+
+@pytest.mark.parametrize("source", [Stream[Job]("clicks"), Table[Job]("todos").changed()], ids=str)
+def test_what_is_given_up_of_tables_and_streams_goes_to_a_queue_of_the_app(source: object) -> None:
+    assert plan(subscribed(source)).on_failure == ("queue", "blog-failures")
+    assert plan(subscribed(source), EVENTKIT_ON_FAILURE="sns:rejects").on_failure == ("topic", "rejects")
+
+
+def test_an_app_without_tables_and_streams_needs_no_queue_for_what_is_given_up() -> None:
+    assert plan(subscribed(jobs), EVENTKIT_ON_FAILURE="sqs:rejects").on_failure is None
+
+
+def test_an_on_failure_destination_in_another_account_cannot_be_made() -> None:
+    with pytest.raises(ConfigurationError, match="the on-failure destination is configured as 'arn:aws:sqs:"):
+        plan(subscribed(Stream[Job]("clicks")), EVENTKIT_ON_FAILURE="sqs:arn:aws:sqs:eu-west-1:123456789012:rejects")
 
 
 class Aliased(BaseModel):

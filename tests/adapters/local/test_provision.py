@@ -10,7 +10,7 @@ import pytest
 
 from eventkit import BackendError, ConfigurationError
 from eventkit_local.emulator import Emulator, start_emulator
-from eventkit_local.plan import BucketPlan, BusPlan, Plan, QueuePlan, SubscriptionPlan, TablePlan, TopicPlan
+from eventkit_local.plan import BucketPlan, BusPlan, Plan, QueuePlan, StreamPlan, SubscriptionPlan, TablePlan, TopicPlan
 from eventkit_local.provision import (
     Target,
     is_loopback,
@@ -41,6 +41,8 @@ PLAN = Plan(
     buckets=(BucketPlan("photos", "blog-photos", ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")),),
     tables=(TablePlan("outbox", "lane", sort_key="id"), TablePlan("todos", "id", "N")),
     buses=(BusPlan("orders", ("blog-orders",)), BusPlan("default", ("blog-posts",)), BusPlan("audit")),
+    streams=(StreamPlan("clicks"), StreamPlan("views", 3)),
+    on_failure=("queue", "blog-failures"),
 )
 
 
@@ -204,6 +206,26 @@ def test_a_table_without_a_stream_gets_one(target: Target) -> None:
     assert table["KeySchema"][0]["AttributeName"] == "other"
 
 
+def test_a_stream_is_made_once_and_keeps_its_shards(target: Target) -> None:
+    make(Plan(streams=PLAN.streams), target)
+
+    make(Plan(streams=(StreamPlan("clicks", 5),)), target)
+
+    kinesis = client("kinesis", target.endpoint_url)
+    shards = {name: len(kinesis.list_shards(StreamName=name)["Shards"]) for name in ("clicks", "views")}
+    assert shards == {"clicks": 2, "views": 3}
+
+
+def test_what_takes_failures_is_made_whatever_it_is(target: Target) -> None:
+    for on_failure in (("queue", "failed"), ("topic", "failed"), ("bucket", "failed"), ("bucket", "failed")):
+        make(Plan(on_failure=on_failure), target)
+
+    assert queue(target, "failed")["MessageRetentionPeriod"] == str(14 * 24 * 3600)
+    topics = client("sns", target.endpoint_url).list_topics()["Topics"]
+    assert [one["TopicArn"].rpartition(":")[2] for one in topics] == ["failed"]
+    assert [one["Name"] for one in client("s3", target.endpoint_url).list_buckets()["Buckets"]] == ["failed"]
+
+
 def test_progress_says_what_leads_where(target: Target) -> None:
     lines = make(PLAN, target)
 
@@ -211,7 +233,12 @@ def test_progress_says_what_leads_where(target: Target) -> None:
     assert lines[0] == "bucket photos → topic blog-photos → queue blog-photos"
     assert "topic posts → queue blog-posts" in lines
     assert "queue jobs.fifo, its dead letters in jobs-dlq.fifo" in lines
-    assert lines[-1] == "table todos, its key id (N), with a stream"
+    assert lines[-4:] == [
+        "table todos, its key id (N), with a stream",
+        "stream clicks, with 2 shards",
+        "stream views, with 3 shards",
+        "queue blog-failures, for what is given up of tables and streams",
+    ]
 
 
 def test_a_topic_that_nobody_subscribes_to_leads_nowhere() -> None:

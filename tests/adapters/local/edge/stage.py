@@ -12,7 +12,7 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from eventkit_local.edge import Behaviour, Distribution, Selection, Ttl
+from eventkit_local.edge import Behaviour, Distribution, ErrorPage, Selection, Ttl
 
 NOON = 1_900_000_000.0
 
@@ -112,6 +112,9 @@ class Settings(TypedDict, total=False):
     forward: Selection
     ttl: Ttl
     methods: Collection[str]
+    rewrite: tuple[str, str]
+    response_headers: Mapping[str, str]
+    error_pages: Mapping[int, ErrorPage]
 
 
 def one(origin: Origin, **settings: Unpack[Settings]) -> Distribution:

@@ -20,6 +20,7 @@ from eventkit_local.edge import (
     Behaviour,
     Distribution,
     Edge,
+    ErrorPage,
     Limits,
     Selection,
     Timeouts,
@@ -578,6 +579,59 @@ async def test_the_origin_learns_who_asks_and_through_whom(origin: Origin, clock
     assert headers["X-Forwarded-For"] == "192.0.2.1, 127.0.0.1"
     assert headers["Via"] == "1.1 eventkit-edge (CloudFront)"
     assert headers["User-Agent"] == "Amazon CloudFront"
+
+
+async def test_a_path_stands_for_what_it_is_rewritten_to(origin: Origin, clock: Clock) -> None:
+    origin.replies["/post.html"] = reply("a post", Cache_Control="max-age=60")
+    rewrite = (r"^/posts/[^/]+$", "/post.html")
+
+    async with edge_before(origin, clock, rewrite=rewrite, key=Selection(queries=ALL)) as edge:
+        answers = [await ask(edge, target) for target in ("/posts/one?a=1", "/posts/two?a=1", "/posts/", "/post.html")]
+
+    assert [(answer.status, answer.cache) for answer in answers] == [
+        (200, "Miss"),
+        (200, "Hit"),
+        (404, "Error"),
+        (200, "Miss"),
+    ]
+    assert origin.asked == ["GET /post.html?a=1", "GET /posts/", "GET /post.html"]
+
+
+async def test_every_answer_carries_the_headers_of_its_behaviour(origin: Origin, clock: Clock) -> None:
+    origin.replies["/page"] = reply("hello", Cache_Control="max-age=60", X_Frame_Options="SAMEORIGIN")
+    headers = {"X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff"}
+
+    async with edge_before(origin, clock, response_headers=headers) as edge:
+        answers = [await ask(edge, "/page"), await ask(edge, "/page"), await ask(edge, "/page", "POST")]
+
+    assert [answer.status for answer in answers] == [200, 200, 403]
+    assert [answer.headers.getall("X-Frame-Options") for answer in answers] == [["DENY"]] * 3
+    assert [answer.headers["X-Content-Type-Options"] for answer in answers] == ["nosniff"] * 3
+
+
+async def test_an_error_has_a_page_of_its_own(origin: Origin, clock: Clock) -> None:
+    origin.replies["/absent"] = reply("<Error/>", 403)
+    origin.replies["/404.html"] = reply("not here", Cache_Control="max-age=60")
+    pages = {403: ErrorPage("/404.html", 404)}
+
+    async with edge_before(origin, clock, error_pages=pages) as edge:
+        fields = {"Range": "bytes=0-1"}
+        answers = [await ask(edge, "/absent"), await ask(edge, "/absent", fields=fields), await ask(edge, "/404.html")]
+
+    assert [(answer.status, answer.text, answer.cache) for answer in answers] == [
+        (404, "not here", "Error"),
+        (404, "not here", "Error"),
+        (200, "not here", "Hit"),
+    ]
+
+
+async def test_an_error_stays_what_it_is_where_its_page_cannot_be_had(origin: Origin, clock: Clock) -> None:
+    origin.replies["/absent"] = reply("<Error/>", 403)
+
+    async with edge_before(origin, clock, error_pages={403: ErrorPage("/404.html", 404)}) as edge:
+        answer = await ask(edge, "/absent")
+
+    assert (answer.status, answer.text) == (403, "<Error/>")
 
 
 async def test_figures_count_what_viewers_and_origins_did(origin: Origin, clock: Clock) -> None:

@@ -42,6 +42,13 @@ def test_a_key_with_all_headers_is_refused() -> None:
         vcl_of(Distribution(behaviours=[behaviour]))
 
 
+def test_what_is_not_written_for_varnish_is_refused() -> None:
+    behaviour = Behaviour(origin="http://127.0.0.1:1", response_headers={"X-Frame-Options": "DENY"})
+
+    with pytest.raises(ConfigurationError, match="use open_edge"):
+        vcl_of(Distribution(behaviours=[behaviour]))
+
+
 @with_varnish
 async def test_every_setting_compiles(origin: Origin) -> None:
     origin.replies["/x/page"] = reply("hello")
