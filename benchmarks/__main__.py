@@ -61,7 +61,18 @@ def _poller(plan: str) -> Found:
     return Found(found["measured"], found["versions"], tuple(found["remarks"]))
 
 
-GROUPS: Mapping[str, Callable[[str], Found]] = {"cold": _cold, "dispatch": _dispatch, "poller": _poller}
+def _streams(plan: str) -> Found:
+    _progress("measuring readers of streams")
+    found = _output("reading streams", sys.executable, "-m", "benchmarks.streams", plan)
+    return Found(found["measured"], found["versions"], tuple(found["remarks"]))
+
+
+GROUPS: Mapping[str, Callable[[str], Found]] = {
+    "cold": _cold,
+    "dispatch": _dispatch,
+    "poller": _poller,
+    "streams": _streams,
+}
 
 
 def main() -> None:

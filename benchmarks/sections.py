@@ -32,8 +32,14 @@ TASKIQ = "taskiq-aio-sqs"
 NODE = "Node sqs-consumer, batch"
 SOCKETS = "no client: the stub's limit"
 
+STREAM_LOOP = "by hand, aioboto3, no checkpoints"
+STREAM_LOOP_SAVED = "by hand, aioboto3, a checkpoint a page"
+POLLER_LARGE = "eventkit, batches of 1,000"
+POLLER_UNSHARED = "eventkit, leases in memory"
+
 MEMORY = "MiB"
 RATE = "messages/s"
+RECORDS = "records/s"
 MEDIAN = "p50 ms"
 WORST = "p99 ms"
 SPARSE = "p50 ms, sparse"
@@ -129,5 +135,19 @@ SECTIONS = (
         "MiB per 100,000 messages",
         "",
         (Target(POLLER, "", 0.5, Compared.ALONE),),
+    ),
+    Section(
+        "streams_table",
+        "The stream of a DynamoDB table against a stub, a backlog in 4 shards: CPU time",
+        "ms per 1,000 records",
+        STREAM_LOOP_SAVED,
+        (Target(POLLER, STREAM_LOOP_SAVED, 1.2),),
+    ),
+    Section(
+        "streams_stream",
+        "A Kinesis stream against a stub, a backlog in 4 shards, 5 reads a second of each: CPU time",
+        "ms per 1,000 records",
+        STREAM_LOOP_SAVED,
+        (Target(POLLER, STREAM_LOOP_SAVED, 1.2),),
     ),
 )

@@ -15,7 +15,18 @@ from aiohttp import ClientSession, ClientTimeout
 from benchmarks.environment import ROOT
 from benchmarks.poller.contenders import Contender
 
-__all__ = ["Consumer", "Failed", "Feed", "Report", "consuming", "open_stub"]
+__all__ = [
+    "PATIENCE",
+    "Consumer",
+    "Failed",
+    "Feed",
+    "Report",
+    "consuming",
+    "cpu_of",
+    "memory_of",
+    "open_stub",
+    "process",
+]
 
 PATIENCE = 300.0
 """Seconds in which messages that were put into a queue must have been deleted."""
@@ -84,23 +95,33 @@ class Consumer:
 
     @property
     def cpu(self) -> float:
-        """Seconds of CPU time that the process has used: Linux numbers the CPU clock of a process like this."""
-        return time.clock_gettime(~self.process.pid << 3 | 2)
+        """Seconds of CPU time that the process has used."""
+        return cpu_of(self.process.pid)
 
     @property
     def memory(self) -> float:
-        """MiB in memory: the resident set size (proc(5))."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text("ascii").split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        """MiB in memory."""
+        return memory_of(self.process.pid)
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU time that a process has used: Linux numbers the CPU clock of a process like this."""
+    return time.clock_gettime(~pid << 3 | 2)
+
+
+def memory_of(pid: int) -> float:
+    """MiB that a process has in memory: the resident set size (proc(5))."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 @asynccontextmanager
 async def open_stub() -> AsyncGenerator[Feed]:
     """A stub in a process of its own."""
     command = (sys.executable, "-m", "benchmarks.poller.stub")
-    async with _process(command, {}, 0) as process, ClientSession(timeout=ClientTimeout(total=PATIENCE)) as session:
-        assert process.stdout is not None
-        port = int(await process.stdout.readline())
+    async with process(command, {}, 0) as stub, ClientSession(timeout=ClientTimeout(total=PATIENCE)) as session:
+        assert stub.stdout is not None
+        port = int(await stub.stdout.readline())
         yield Feed(f"http://127.0.0.1:{port}", session)
 
 
@@ -109,29 +130,30 @@ async def consuming(contenders: list[Contender], endpoint: str) -> AsyncGenerato
     """The contenders' processes, which are killed at the end: they hold nothing."""
     async with AsyncExitStack() as stack:
         yield [
-            Consumer(one, await stack.enter_async_context(_process(one.command(endpoint), one.environment, -1)))
+            Consumer(one, await stack.enter_async_context(process(one.command(endpoint), one.environment, -1)))
             for one in contenders
         ]
 
 
 @asynccontextmanager
-async def _process(
+async def process(
     command: tuple[str | Path, ...], environment: Mapping[str, str], core: int
 ) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """A process on one of the cores, by its place, for the length of the block."""
     with _on_core(core):
-        process = await asyncio.create_subprocess_exec(
+        started = await asyncio.create_subprocess_exec(
             *command,
             cwd=ROOT,
             env={**os.environ, **CREDENTIALS, **environment},
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,  # the stub's port; consumers write nothing
+            stdout=asyncio.subprocess.PIPE,  # the stub's port
         )
     try:
-        yield process
+        yield started
     finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+        if started.returncode is None:
+            started.kill()
+        await started.wait()
 
 
 @contextmanager

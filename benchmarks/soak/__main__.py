@@ -1,4 +1,4 @@
-"""Kill, stop and delay real pollers on a local emulator: `python -m benchmarks.soak [--full] [--only q1,q9] [--json]`.
+"""Kill, stop and delay real pollers on a local emulator: `python -m benchmarks.soak [--full] [--only q1,s1] [--json]`.
 
 The exit status is 0 where everything holds that must hold, 1 where something does not.
 """
@@ -15,7 +15,7 @@ from typing import NoReturn, Protocol, Self
 
 from rich.console import Console
 
-from benchmarks.soak import heartbeats, killed, memory, stops
+from benchmarks.soak import frozen, heartbeats, killed, memory, resharded, spread, stops
 from benchmarks.soak.arena import Arena, open_arena
 from benchmarks.soak.progress import open_progress
 from benchmarks.soak.report import Result, failures, readable, table
@@ -38,7 +38,16 @@ WIDTH = 100
 """Columns of the table where there is no terminal that knows better."""
 
 SHORT: Mapping[str, Plan] = MappingProxyType(
-    {"q1": killed.Q1, "q2": heartbeats.Q2, "q9": stops.Q9, "q10": killed.Q10, "q13": memory.Q13}
+    {
+        "q1": killed.Q1,
+        "q2": heartbeats.Q2,
+        "q9": stops.Q9,
+        "q10": killed.Q10,
+        "q13": memory.Q13,
+        "s1": resharded.S1,
+        "s4": frozen.S4,
+        "s9": spread.S9,
+    }
 )
 FULL: Mapping[str, Plan] = MappingProxyType(
     {
@@ -47,6 +56,9 @@ FULL: Mapping[str, Plan] = MappingProxyType(
         "q9": stops.Q9_FULL,
         "q10": killed.Q10_FULL,
         "q13": memory.Q13_FULL,
+        "s1": resharded.S1_FULL,
+        "s4": frozen.S4_FULL,
+        "s9": spread.S9_FULL,
     }
 )
 
@@ -78,7 +90,7 @@ def _end(number: int, _: object) -> NoReturn:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=(__doc__ or "").partition(":")[0])
-    parser.add_argument("--full", action="store_true", help="the full numbers, some 50 minutes; also by FULL=1")
+    parser.add_argument("--full", action="store_true", help="the full numbers, more than an hour; also by FULL=1")
     parser.add_argument("--only", type=_keys, default=tuple(SHORT), metavar="KEYS", help=f"of {','.join(SHORT)}")
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies messages, kills, stops and seconds")
     parser.add_argument("--seed", type=int, default=1, help="what victims, durations and failures follow from")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-__all__ = ["Kind", "Line", "Log", "Logs", "parse", "read"]
+__all__ = ["MOST", "Kind", "Line", "Log", "Logs", "count", "parse", "read"]
 
 WIDTH = 64
 MOST = WIDTH - 37
@@ -26,6 +26,10 @@ class Kind(StrEnum):
     FAILED = "failed"
     EXTENDED = "extended"
     """One call that keeps `number` records of a queue invisible."""
+    TAKEN = "taken"
+    """A shard has become this process's; `subject` is the end of its name."""
+    LEFT = "left"
+    """It is not any more, as far as the process knows."""
     LOGGED = "logged"
     """The library logged a warning or an error; `number` is its level."""
     MEMORY = "memory"
@@ -64,6 +68,11 @@ def parse(data: bytes) -> Iterator[Line]:
     for start in range(0, len(data) - WIDTH + 1, WIDTH):
         at, kind, number, subject = data[start : start + WIDTH].decode().split(maxsplit=3)
         yield Line(float(at), Kind(kind), subject.strip(), int(number))
+
+
+def count(folder: Path) -> int:
+    """How many lines all files in a folder have by now."""
+    return sum(path.stat().st_size for path in folder.iterdir()) // WIDTH
 
 
 def read(folder: Path) -> Logs:

@@ -1,10 +1,13 @@
 """Worker processes: started, killed, stopped, and none left behind."""
 
 import multiprocessing
+import os
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import count
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -12,33 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.soak.effects import Kind
-from benchmarks.soak.worker import Assignment, Load, work
-from eventkit_poller import Settings
+from benchmarks.soak.worker import Assignment, Duty, work
 
 if TYPE_CHECKING:  # Windows has none
     from multiprocessing.context import ForkServerContext
 
-__all__ = ["Fleet", "Orders", "Worker", "open_fleet"]
+__all__ = ["Fleet", "Worker", "open_fleet"]
 
-IMPORTED = ("aioboto3", "eventkit_aws.sqs")
-"""What a worker imports when it opens its backend, and what is imported before it is forked instead."""
+IMPORTED = ("aioboto3", "eventkit_aws.sqs", "benchmarks.soak.reading")
+"""What a worker imports to do its duty, and what is imported before it is forked instead."""
 
 PATIENCE = 5.0
 """Seconds by which a process may end later than its poller promises, before it counts as hanging."""
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """What all workers of a fleet do."""
-
-    queues: Sequence[str]
-    load: Load
-    settings: Settings
-
-    @property
-    def deadline(self) -> float:
-        """Seconds within which a poller stops, as `Poller.stop` promises."""
-        return max(self.settings.wait, self.settings.drain) + self.settings.flush
 
 
 class Worker:
@@ -49,6 +37,11 @@ class Worker:
         self._log = log
 
     @property
+    def name(self) -> str:
+        """What it is called."""
+        return self._log.name
+
+    @property
     def begun(self) -> int:
         """How many attempts it has begun."""
         return self._log.read_bytes().count(f" {Kind.BEGUN} ".encode()) if self.has_started else 0
@@ -57,6 +50,23 @@ class Worker:
     def has_started(self) -> bool:
         """Whether it has come so far that it ends in good order when it is asked to."""
         return self._log.exists()
+
+    @contextmanager
+    def frozen(self, seconds: float) -> Generator["subprocess.Popen[bytes]"]:
+        """Let it do nothing (SIGSTOP) for so many seconds, and no longer than the block; gives what wakes it up.
+
+        That is a process which ends then: were the starter killed meanwhile, a stopped worker would never see it.
+        """
+        pid = self.process.pid
+        assert pid is not None, "a worker is started when it is made"
+        waking = f"import os, signal, time; time.sleep({seconds}); os.kill({pid}, signal.SIGCONT)"
+        with subprocess.Popen([sys.executable, "-I", "-S", "-c", waking]) as alarm:
+            try:
+                os.kill(pid, signal.SIGSTOP)
+                yield alarm
+            finally:
+                os.kill(pid, signal.SIGCONT)
+                alarm.kill()
 
 
 class Fleet:
@@ -73,19 +83,19 @@ class Fleet:
         self._numbers = count()
         self._context = _context()
 
-    def start(self, orders: Orders) -> Worker:
+    def start(self, duty: Duty) -> Worker:
         """Start a worker."""
         log = self.folder / f"worker-{next(self._numbers):04}"
-        assignment = Assignment(self._environ, orders.queues, orders.settings, orders.load, self._seed, log)
+        assignment = Assignment(duty, self._environ, self._seed, log)
         worker = Worker(self._context.Process(target=work, args=(assignment,)), log)
         worker.process.start()
         self.workers.append(worker)
         return worker
 
-    def fill(self, size: int, orders: Orders) -> None:
+    def fill(self, size: int, duty: Duty) -> None:
         """Start workers until so many run."""
         while len(self.workers) < size:
-            self.start(orders)
+            self.start(duty)
 
     def kill(self, worker: Worker) -> None:
         """End a worker by SIGKILL."""

@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from benchmarks.soak import effects
 from benchmarks.soak.arena import Arena, Patience, scaled
 from benchmarks.soak.effects import Kind, Logs
-from benchmarks.soak.fleet import Orders
 from benchmarks.soak.oracles import name
 from benchmarks.soak.report import Result, events_of, facts_of
-from benchmarks.soak.worker import Load
+from benchmarks.soak.worker import Load, Orders
 from eventkit_poller import Settings
 
 __all__ = ["Q2", "Q2_FULL", "Plan"]

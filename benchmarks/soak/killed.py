@@ -15,10 +15,10 @@ from statistics import fmean
 
 from benchmarks.soak import effects, oracles
 from benchmarks.soak.arena import Arena, Patience, scaled
-from benchmarks.soak.fleet import Fleet, Orders
+from benchmarks.soak.fleet import Fleet
 from benchmarks.soak.queues import RECEIVES, SoakQueue
 from benchmarks.soak.report import Result, events_of, facts_of
-from benchmarks.soak.worker import Load
+from benchmarks.soak.worker import Load, Orders
 from eventkit_poller import Settings
 
 __all__ = ["Q1", "Q1_FULL", "Q10", "Q10_FULL", "Plan"]

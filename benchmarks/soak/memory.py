@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from benchmarks.soak import effects
 from benchmarks.soak.arena import Arena
 from benchmarks.soak.effects import Kind, Line
-from benchmarks.soak.fleet import Fleet, Orders
+from benchmarks.soak.fleet import Fleet
 from benchmarks.soak.oracles import merged, name, slope
 from benchmarks.soak.queues import SoakQueue
 from benchmarks.soak.report import Result, events_of, facts_of
-from benchmarks.soak.worker import Load
+from benchmarks.soak.worker import Load, Orders
 from eventkit_poller import Settings
 
 __all__ = ["Q13", "Q13_FULL", "Plan"]

@@ -17,6 +17,7 @@ __all__ = [
     "cut_off",
     "done",
     "duplicates",
+    "in_hand",
     "inversions",
     "lost",
     "merged",
@@ -119,6 +120,11 @@ def most_in_flight(logs: Logs) -> int:
 def cut_off(logs: Logs) -> int:
     """Attempts that neither had an effect nor failed, because their process ended, or ended them."""
     return sum(change for lines in logs.values() for _, change in _changes(lines))
+
+
+def in_hand(lines: Iterable[Line], at: float) -> int:
+    """Attempts of a process that had begun by a moment and not ended; one that was cancelled never does."""
+    return sum(CHANGES.get(line.kind, 0) for line in lines if line.at <= at)
 
 
 def _changes(lines: Sequence[Line]) -> list[tuple[float, int]]:

@@ -7,10 +7,22 @@ from dataclasses import asdict, dataclass, field
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.soak import oracles
+from benchmarks.soak import lease_oracles, oracles
 from benchmarks.soak.effects import Kind, Logs
+from benchmarks.soak.ledger import Change
 
-__all__ = ["FACTS", "Result", "facts_of", "failures", "readable", "table"]
+__all__ = [
+    "FACTS",
+    "SOUND",
+    "Result",
+    "events_of",
+    "facts_of",
+    "facts_of_leases",
+    "failures",
+    "readable",
+    "table",
+    "verdict",
+]
 
 FACTS = (
     "seed",
@@ -46,9 +58,30 @@ FACTS = (
     "  95 % interval, ±",
     "  its lower end",
     "tasks when idle, growth",
+    "shards",
+    "shards of the killed",
+    "splits and merges not made",
+    "shards not read",
+    "freezes",
+    "freezes not made",
+    "shards of the frozen",
+    "in hand when frozen",
+    "begun by the frozen",
+    "leases",
+    "leases taken",
+    "writes of leases",
+    "checkpoint regressions",
+    "writes by others than the owner",
+    "most between two workers",
+    "balanced after, s",
+    "taken over after, s",
     "warnings logged",
 )
 """The rows of the table, in order; those that no scenario has are left out."""
+
+
+SOUND = ("checkpoint regressions", "writes by others than the owner")
+"""The facts of leases that must be 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +121,22 @@ def facts_of(logs: Logs, sent: Iterable[str], left: Collection[str] = ()) -> dic
         "most in flight": oracles.most_in_flight(logs),
         "warnings logged": sum(events_of(logs).values()),
     }
+
+
+def facts_of_leases(history: Sequence[Change]) -> dict[str, float | None]:
+    """What every change of the leases tells."""
+    return {
+        "leases taken": lease_oracles.takings(history),
+        "writes of leases": len(history),
+        "checkpoint regressions": lease_oracles.regressions(history),
+        "writes by others than the owner": lease_oracles.intrusions(history),
+    }
+
+
+def verdict(facts: Mapping[str, float | None]) -> str:
+    """What became of the records of a stream, in a line."""
+    told = {"lost": "missing", "inversions": "inversions", "checkpoint regressions": "checkpoint regressions"}
+    return ", ".join(f"{_text(facts[fact])} {name}" for fact, name in told.items())
 
 
 def events_of(logs: Logs) -> Mapping[str, int]:

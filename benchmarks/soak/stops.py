@@ -13,10 +13,10 @@ from random import Random
 from benchmarks.soak import effects, oracles
 from benchmarks.soak.arena import Arena, Patience, scaled
 from benchmarks.soak.effects import Logs
-from benchmarks.soak.fleet import Fleet, Orders, Worker
+from benchmarks.soak.fleet import Fleet, Worker
 from benchmarks.soak.queues import SoakQueue
 from benchmarks.soak.report import Result, events_of, facts_of
-from benchmarks.soak.worker import Load
+from benchmarks.soak.worker import Load, Orders
 from eventkit_poller import Settings
 
 __all__ = ["Q9", "Q9_FULL", "Plan"]

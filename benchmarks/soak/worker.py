@@ -1,23 +1,26 @@
-"""A worker process: an app under `run_poller`, whose handlers write down what they do."""
+"""A worker process: an app under `run_poller`, whose handlers write down what they do.
+
+What it does is its duty: here, to consume queues.
+"""
 
 import asyncio
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from pathlib import Path
 from random import Random
-from typing import Any, NoReturn, cast
+from typing import NoReturn, Protocol, cast
 
 from benchmarks.soak.effects import Kind, Log
 from eventkit import App, Delivery, Queue, Retry
 from eventkit.backends import Backend, Raw, open_backend
 from eventkit_poller import Poller, Settings, run_poller
 
-__all__ = ["Assignment", "Load", "work"]
+__all__ = ["Assignment", "Duty", "Load", "Orders", "Post", "act", "work"]
 
 SAMPLES = 1.0
 """Seconds between two samples of memory and tasks."""
@@ -38,13 +41,64 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Post:
+    """Where a worker does its duty: its name, what leads to the emulator, what chance follows from, and its own log."""
+
+    name: str
+    environ: Mapping[str, str]
+    seed: int
+    log: Log
+
+
+class Duty(Protocol):
+    """What a worker does until a signal tells it to stop."""
+
+    @property
+    def deadline(self) -> float:
+        """Seconds within which it stops."""
+        ...
+
+    async def serve(self, post: Post) -> None:
+        """Do it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """Consuming queues."""
+
+    queues: Sequence[str]
+    load: Load
+    settings: Settings
+
+    @property
+    def deadline(self) -> float:
+        """Seconds within which a poller stops, as `Poller.stop` promises."""
+        return self.settings.stopping
+
+    async def serve(self, post: Post) -> None:
+        """Poll until a signal."""
+        async with open_backend(f"sqs://?endpoint={post.environ['AWS_ENDPOINT_URL']}") as backend:
+            counting = cast("Backend", Counting(backend, post.log))
+            await run_poller(Poller(self._app(post), counting, self.settings))
+
+    def _app(self, post: Post) -> App:
+        app = App("soak")
+
+        async def handle(message: str, delivery: Delivery) -> None:
+            await act(self.load, post, message, delivery.attempt)
+
+        for queue in self.queues:
+            app.on(Queue[str](queue), name=queue)(handle)
+        return app
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """All that a worker needs to know; `environ` leads to the emulator, and `log` is the worker's own file."""
 
+    duty: Duty
     environ: Mapping[str, str]
-    queues: Sequence[str]
-    settings: Settings
-    load: Load
     seed: int
     log: Path
 
@@ -57,7 +111,7 @@ def work(assignment: Assignment) -> None:
     library = logging.getLogger("eventkit")
     library.addHandler(Events(log))
     library.propagate = False
-    asyncio.run(_serve(assignment, log))
+    asyncio.run(_serve(assignment.duty, Post(assignment.log.name, assignment.environ, assignment.seed, log)))
 
 
 def _leave(*_: object) -> NoReturn:
@@ -65,12 +119,10 @@ def _leave(*_: object) -> NoReturn:
     sys.exit(0)
 
 
-async def _serve(assignment: Assignment, log: Log) -> None:
+async def _serve(duty: Duty, post: Post) -> None:
     _end_with_starter()
-    sampling = asyncio.create_task(_sample(log))
-    async with open_backend(f"sqs://?endpoint={assignment.environ['AWS_ENDPOINT_URL']}") as backend:
-        counting = cast("Backend", Counting(backend, log))
-        await run_poller(Poller(_app(assignment, log), counting, assignment.settings))
+    sampling = asyncio.create_task(_sample(post.log))
+    await duty.serve(post)
     sampling.cancel()
 
 
@@ -80,27 +132,15 @@ def _end_with_starter() -> None:
     asyncio.get_running_loop().add_reader(starter.sentinel, os._exit, ORPHANED)
 
 
-def _app(assignment: Assignment, log: Log) -> App:
-    app = App("soak")
-    handle = _handler(assignment.load, assignment.seed, log)
-    for queue in assignment.queues:
-        app.on(Queue[str](queue), name=queue)(handle)
-    return app
-
-
-def _handler(load: Load, seed: int, log: Log) -> Callable[..., Any]:
-    """Whether an attempt fails, and how long it takes, follows from the seed, the message and the attempt."""
-
-    async def handle(message: str, delivery: Delivery) -> None:
-        chance = Random(f"{seed} {message} {delivery.attempt}")  # noqa: S311 - no secret
-        log(Kind.BEGUN, message, delivery.attempt)
-        await asyncio.sleep(chance.uniform(load.least, load.most))
-        if chance.random() < load.failures:
-            log(Kind.FAILED, message, delivery.attempt)
-            raise Retry(after=chance.choice((0, 1)))
-        log(Kind.DONE, message, delivery.attempt)
-
-    return handle
+async def act(load: Load, post: Post, message: str, attempt: int) -> None:
+    """Handle a message: whether that fails, and how long it takes, follows from the seed, the message, the attempt."""
+    chance = Random(f"{post.seed} {message} {attempt}")  # noqa: S311 - no secret
+    post.log(Kind.BEGUN, message, attempt)
+    await asyncio.sleep(chance.uniform(load.least, load.most))
+    if chance.random() < load.failures:
+        post.log(Kind.FAILED, message, attempt)
+        raise Retry(after=chance.choice((0, 1)))
+    post.log(Kind.DONE, message, attempt)
 
 
 class Counting:

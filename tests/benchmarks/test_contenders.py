@@ -73,7 +73,7 @@ def test_a_failing_record_is_reported_and_its_neighbours_are_handled(scenario: S
 
 
 def test_every_scenario_is_reported() -> None:
-    of_processes = {"cold", "poller", "poller_growth"}
+    of_processes = {"cold", "poller", "poller_growth", "streams_table", "streams_stream"}
     assert {section.key for section in SECTIONS} == {scenario.key for scenario in SCENARIOS} | of_processes
 
 
