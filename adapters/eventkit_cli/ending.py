@@ -1,6 +1,7 @@
 """The end of a process, whatever is left running in it."""
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -16,6 +17,9 @@ __all__ = ["run_to_end"]
 
 log: logging.Logger = logging.getLogger("eventkit")
 
+COLLECT_AFTER = 20_000
+"""Objects after which garbage is looked for; Python's 700 would look through each page of a stream many times over."""
+
 
 def run_to_end(main: Callable[[], Coroutine[Any, Any, None]], grace: float) -> NoReturn:
     """Run the coroutine on an event loop of its own, then end the process with the exit code that it comes to.
@@ -23,6 +27,7 @@ def run_to_end(main: Callable[[], Coroutine[Any, Any, None]], grace: float) -> N
     Tasks that are left are cancelled, and have `grace` seconds to end; so has what runs on threads. A process that
     still does not end is ended by `os._exit`: no handler that ignores its cancellation keeps it alive.
     """
+    gc.set_threshold(COLLECT_AFTER, 20, 20)
     others = set(threading.enumerate())
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         code = _code_of(lambda: runner.run(main()))
