@@ -29,7 +29,7 @@ endef
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
 
-demo: $(VENV)/ready.all  ## play the blog example on this machine
+demo: $(VENV)/ready.all,examples  ## play the blog example on this machine
 	@$(python) -m examples.blog.demo $(ARGS)
 
 test: $(VENV)/ready.all,dev  ## run the tests

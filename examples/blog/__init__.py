@@ -1,1 +1,1 @@
-"""A blog's photographs: what is put into a bucket gets a thumbnail."""
+"""MyBlog.com: a website with an API, and what happens when something is written, uploaded, or subscribed to."""

@@ -1,18 +1,15 @@
-"""The demo's hands in the account: it uploads, and looks at what came of that."""
+"""The demo's hands in the account: it looks at what is there, and undoes what was made of a photo."""
 
-import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
-from mimetypes import guess_type
 from typing import Any
 
-from eventkit import Message, ObjectCreated, decode
 from eventkit.backends import Raw
-from eventkit_aws.s3 import S3ObjectStore
+from eventkit.streams import open_streams
+from eventkit.streams.positions import TRIM_HORIZON
 from eventkit_local.dev import Session
-from examples.blog._photographs import Picture
-from examples.blog._results import Refusal, Results, key_of
+from examples.blog._items import photo_sk, post_pk
 from examples.blog.app import THUMBNAILS
 
 __all__ = ["Account", "open_account"]
@@ -20,49 +17,60 @@ __all__ = ["Account", "open_account"]
 Client = Any
 """One of aioboto3's clients, whose types come with a package that users need not have."""
 
-NOTE = "eventkit.reject"
-"""The message attribute in which the dead-letter queue's messages say why they are there."""
+PAGE = 1_000
 
 
 class Account:
-    """The app's bucket, its queue and its dead-letter queue."""
+    """The app's bucket, its table, its queue and its dead-letter queue."""
 
-    def __init__(self, s3: Client, sqs: Client, session: Session) -> None:
+    def __init__(self, s3: Client, sqs: Client, dynamodb: Client, session: Session) -> None:
         self._s3 = s3
         self._sqs = sqs
-        self._backend = session.backend
-        self._store = S3ObjectStore(s3)
+        self._dynamodb = dynamodb
+        self._aws = session.aws
         self._queue = session.plan.queues[0]
-        self.bucket = session.plan.buckets[0].name
-        """The bucket's physical name."""
+        self._bucket = session.plan.buckets[0].name
+        self._table = session.plan.tables[0].name
 
-    async def upload(self, picture: Picture) -> None:
-        """Put the picture where the app looks for it."""
-        kind = guess_type(picture.name)[0] or "application/octet-stream"
-        await self._store.put(self.bucket, key_of(picture), picture.data, content_type=kind, metadata={})
+    async def thumbnails(self, photo: str) -> Mapping[str, bytes]:
+        """The photo's thumbnails by their keys."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=f"{THUMBNAILS}{photo}")
+        keys = [found["Key"] async for page in pages for found in page.get("Contents", ())]
+        return {key: await self._content(key) for key in keys}
 
-    async def taken(self, retries: frozenset[str] = frozenset()) -> Results:
-        """What a runtime has left, taken away so that the next one finds the account as the first one did."""
-        thumbnails = {key: await self._take(key) for key in await self._thumbnails()}
-        refusals: dict[str, Refusal] = {}
-        while await self._count(self._queue.dead_letter):
-            records = await self._backend.receive(self._queue.dead_letter, 10, 1.0)
-            refusals |= {_key(record): _refusal(record) for record in records}
-            await self._backend.delete(self._queue.dead_letter, records)
-        return Results(thumbnails, refusals, retries)
+    async def undo(self, slug: str, photo: str) -> None:
+        """Take the photo's thumbnails away, and have it wait again."""
+        for key in await self.thumbnails(photo):
+            await self._s3.delete_object(Bucket=self._bucket, Key=key)
+        await self._dynamodb.update_item(
+            TableName=self._table,
+            Key={"pk": {"S": post_pk(slug)}, "sk": {"S": photo_sk(photo)}},
+            UpdateExpression="SET #status = :waiting REMOVE sizes",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":waiting": {"S": "waiting"}},
+        )
 
     async def waiting(self) -> int:
         """How many messages are in the app's queue, those in flight included."""
         return await self._count(self._queue.name)
 
-    async def _thumbnails(self) -> list[str]:
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=THUMBNAILS)
-        return [found["Key"] async for page in pages for found in page.get("Contents", ())]
+    async def refused(self) -> int:
+        """How many messages are in its dead-letter queue."""
+        return await self._count(self._queue.dead_letter)
 
-    async def _take(self, key: str) -> bytes:
-        found = await self._s3.get_object(Bucket=self.bucket, Key=key)
+    async def changes(self, region: str) -> Sequence[Raw]:
+        """What the stream of the table holds in a Region."""
+        found = list[Raw]()
+        async with open_streams(self._aws.in_region(region).backend_url) as streams:
+            stream = await streams.resolve("table", self._table)
+            for shard in (await streams.shards(stream)).shards:
+                page = await streams.read(await streams.open(stream, shard.id, TRIM_HORIZON), PAGE)
+                found += page.records
+        return found
+
+    async def _content(self, key: str) -> bytes:
+        found = await self._s3.get_object(Bucket=self._bucket, Key=key)
         data: bytes = await found["Body"].read()
-        await self._s3.delete_object(Bucket=self.bucket, Key=key)
         return data
 
     async def _count(self, queue: str) -> int:
@@ -77,17 +85,7 @@ async def open_account(session: Session) -> AsyncGenerator[Account]:
     """Hands in the account that this process's environment points to."""
     aws: Any = import_module("aioboto3").Session()
     async with AsyncExitStack() as stack:
-        s3, sqs = [await stack.enter_async_context(aws.client(service)) for service in ("s3", "sqs")]
-        yield Account(s3, sqs, session)
-
-
-def _key(record: Raw) -> str:
-    """The upload that a dead letter is about."""
-    events = decode({"Records": [record]}).events
-    return next((event.key for event in events if isinstance(event, ObjectCreated)), Message(record).id)
-
-
-def _refusal(record: Raw) -> Refusal:
-    attributes: Any = record.get("messageAttributes") or {}
-    note: Mapping[str, Any] = json.loads(attributes.get(NOTE, {}).get("stringValue", "{}"))
-    return Refusal(note.get("reason", "no reason is attached"), note.get("handler"))
+        s3, sqs, dynamodb = [
+            await stack.enter_async_context(aws.client(service)) for service in ("s3", "sqs", "dynamodb")
+        ]
+        yield Account(s3, sqs, dynamodb, session)

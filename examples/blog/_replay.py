@@ -1,16 +1,15 @@
-"""The poller's records once more, as Lambda gets them from a queue."""
+"""The poller's records once more, as Lambda gets them: by AWS's own runtime client."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from eventkit.backends import Raw
 from eventkit_local.runtime_api import Invocation, LocalLambda
-from examples.blog._sheet import Invoked
 
-__all__ = ["Replay", "replay"]
+__all__ = ["Replay", "batches", "replay"]
 
 HANDLER = "examples.blog.lambda_main.handler"
 ROOT = Path(__file__).parents[2]
@@ -24,31 +23,32 @@ TIMEOUT = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What the function answered. `retries` are the ids of the messages that Lambda would deliver again."""
+    """What the function answered. `retries` are the ids of the records that Lambda would deliver again."""
 
-    invocations: Sequence[Invoked]
+    invocations: int
     errors: Sequence[str]
-    retries: frozenset[str]
+    retries: Sequence[str]
     log: str
 
 
 async def replay(records: Sequence[Raw], environment: Mapping[str, str]) -> Replay:
-    """Invoke the blog's function with SQS events that hold the records."""
-    events = [{"Records": list(records[start : start + BATCH])} for start in range(0, len(records), BATCH)]
+    """Invoke the blog's function with events that hold the records."""
     function = LocalLambda(HANDLER, environment=environment, timeout=TIMEOUT, function_name="blog", task_root=ROOT)
     async with function:
-        answers = [await function.invoke(event) for event in events]
+        answers = [await function.invoke({"Records": list(batch)}) for batch in batches(records)]
     return Replay(
-        [_invoked(len(event["Records"]), answer) for event, answer in zip(events, answers, strict=True)],
-        list(dict.fromkeys(f"Lambda: {one.error.error_type}: {one.error.message}" for one in answers if one.error)),
-        frozenset(name for answer in answers for name in _failures(answer)),
+        len(answers),
+        list(dict.fromkeys(f"{one.error.error_type}: {one.error.message}" for one in answers if one.error)),
+        [name for answer in answers for name in _failures(answer)],
         function.logs,
     )
 
 
-def _invoked(records: int, answer: Invocation) -> Invoked:
-    response = answer.error.error_type if answer.error else json.dumps(answer.payload)
-    return Invoked(records, answer.duration, answer.cold, response)
+def batches(records: Sequence[Raw]) -> Iterator[Sequence[Raw]]:
+    """The records in their order, ten at most of one queue or stream at a time, as event source mappings bring them."""
+    for _, found in groupby(records, lambda record: record["eventSourceARN"]):
+        alike = list(found)
+        yield from (alike[start : start + BATCH] for start in range(0, len(alike), BATCH))
 
 
 def _failures(answer: Invocation) -> Sequence[str]:

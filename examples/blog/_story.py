@@ -1,4 +1,4 @@
-"""The demo on a terminal: steps with their durations, and deliveries as they are settled."""
+"""The demo on a terminal: steps with their durations, facts, and deliveries as they are settled."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -7,9 +7,10 @@ from time import monotonic
 from rich.console import Console
 from rich.text import Text
 
-from eventkit import Done, ObjectEvent, Reject
+from eventkit import Done, Reject
 from eventkit_local.watch import Seen
-from examples.blog.app import UPLOADS
+from examples.blog._arrivals import subject_of
+from examples.blog._visitor import Reading
 
 __all__ = ["Story"]
 
@@ -27,25 +28,35 @@ class Story:
         self._print(Text(text, style))
 
     def progress(self, line: str) -> None:
-        """Print a line for somebody who waits."""
+        """Print a line for somebody who waits, or a fact."""
         self._print(Text(f"    {line}", "dim"))
 
     @contextmanager
-    def step(self, text: str) -> Generator[None]:
-        """Print the step with its duration when it is done, and show that it is under way until then."""
-        began = monotonic()
+    def step(self, text: str) -> Generator[list[str]]:
+        """Print the step with its duration when it is done; until then show that it is under way.
+
+        It takes sentences about what did not happen, and prints them, too.
+        """
+        began, faults = monotonic(), list[str]()
         with self._console.status(text):
-            yield
-        self._print(Text.assemble(("✓ ", "green"), f"{text} ", (f"{monotonic() - began:.1f} s", "dim")))
+            yield faults
+        mark = ("✗ ", "red") if faults else ("✓ ", "green")
+        self._print(Text.assemble(mark, f"{text} ", (f"{monotonic() - began:.1f} s", "dim")))
+        for fault in faults:
+            self._print(Text(f"    {fault}", "red"))
+
+    def reading(self, path: str, *readings: Reading) -> None:
+        """Print what the edge said of a path, one time after another."""
+        said = ", then ".join(f"{one.cache or one.status} {one.seconds * 1000:.1f} ms" for one in readings)
+        self.progress(f"{said:<34} {path}")
 
     def delivery(self, seen: Seen) -> None:
-        """Print a delivery: outcome, milliseconds, file, handler and path; a rejected one's reason beneath."""
-        if seen.handler is None or not isinstance(seen.event, ObjectEvent):
+        """Print a delivery: outcome, milliseconds, handler, subject and path; a rejected one's reason beneath."""
+        if seen.handler is None:
             return
         outcome = "done" if isinstance(seen.outcome, Done) else _failure(seen)
         mark, style = STYLES[outcome]
-        name = seen.event.key.removeprefix(UPLOADS)
-        facts = f"{seen.seconds * 1000:6.0f} ms  {name:<22} {seen.handler}  "
+        facts = f"{seen.seconds * 1000:6.0f} ms  {seen.handler:<15} {subject_of(seen)}  "
         self._print(Text.assemble((f"    {mark} {outcome:<8}", style), facts, (" ← ".join(seen.path), "dim")))
         if isinstance(seen.outcome, Reject):
             self._print(Text(f"                         {seen.outcome.reason}", "red"))

@@ -1,4 +1,4 @@
-"""The child process of `in_process`: limits itself, then makes the thumbnail of what it reads.
+"""The child process of `in_process`: limits itself, then makes the thumbnails of what it reads.
 
 The order is its argument, as JSON; the image is its standard input. It is imported by nobody, so that it loads no more
 than it needs.
@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from eventkit.outcomes import Reject
-from eventkit_handlers._images import make_thumbnail
+from eventkit_handlers._images import make_thumbnails
 from eventkit_handlers._spec import ThumbnailSpec
 
 if sys.platform != "win32":
@@ -22,19 +22,25 @@ MIB: Final = 2**20
 
 def _main() -> None:
     order: dict[str, Any] = json.loads(sys.argv[1])
-    order["spec"]["size"] = tuple(order["spec"]["size"])
+    specs = [_spec(**spec) for spec in order["specs"]]
     _limit(resource.RLIMIT_AS, order["memory"] * MIB)
     _limit(resource.RLIMIT_CPU, order["seconds"])
     _limit(resource.RLIMIT_CORE, 0)
     facts: Mapping[str, object]
     try:
-        thumbnail = make_thumbnail(sys.stdin.buffer.read(), ThumbnailSpec(**order["spec"]))
-        facts, data = {"width": thumbnail.width, "height": thumbnail.height}, thumbnail.data
+        thumbnails = make_thumbnails(sys.stdin.buffer.read(), specs)
+        facts = {"thumbnails": [(len(one.data), one.width, one.height) for one in thumbnails]}
+        data = b"".join(one.data for one in thumbnails)
     except Reject as reject:
         facts, data = {"reject": reject.reason}, b""
     except MemoryError:
         facts, data = {"reject": f"the image needs more than {order['memory']:,} MiB of memory"}, b""
     sys.stdout.buffer.write(json.dumps(facts).encode() + b"\n" + data)
+
+
+def _spec(size: list[int], **others: Any) -> ThumbnailSpec:  # noqa: ANN401 - the fields of a spec
+    width, height = size
+    return ThumbnailSpec((width, height), **others)
 
 
 def _limit(kind: int, most: int) -> None:

@@ -1,4 +1,4 @@
-"""Bytes of an image in, bytes of a thumbnail out: no I/O, no state, the same bytes for the same input.
+"""Bytes of an image in, bytes of thumbnails out: no I/O, no state, the same bytes for the same input.
 
 The input is hostile until it is a thumbnail, so these rules hold:
 
@@ -16,6 +16,7 @@ The input is hostile until it is a thumbnail, so these rules hold:
 import math
 import struct
 import zlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final, cast
@@ -35,7 +36,10 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtraError("PIL", "images") from error
 
-__all__ = ["make_thumbnail"]
+__all__ = ["make_thumbnail", "make_thumbnails"]
+
+Box = tuple[int, int]
+"""Width and height in pixels."""
 
 FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP")
 """What a thumbnail can be made of."""
@@ -82,35 +86,45 @@ class _Frame:
 
 
 def make_thumbnail(data: bytes, spec: ThumbnailSpec) -> Thumbnail:
-    """The thumbnail of an image file: upright, in sRGB, without any metadata.
+    """The thumbnail of an image file; see `make_thumbnails`."""
+    return make_thumbnails(data, [spec])[0]
+
+
+def make_thumbnails(data: bytes, specs: Sequence[ThumbnailSpec]) -> Sequence[Thumbnail]:
+    """The thumbnails of an image file, one for each spec: upright, in sRGB, without any metadata.
+
+    The file is decoded once, whatever their number, and each size is made of what was decoded.
 
     Takes a JPEG, PNG, GIF, WEBP, TIFF or BMP file. Raises `Reject` for anything else, for a damaged or truncated file
-    and for one beyond the limits of `spec`; `MemoryError` where the machine has no room for it.
+    and for one beyond the narrowest limits of `specs`; `MemoryError` where the machine has no room for it.
     It holds a CPU until it is done, and releases the GIL while it decodes.
     """
     if not data:
         raise Reject("the object is empty")
-    if len(data) > spec.max_bytes:
-        raise Reject(f"the object has more than {spec.max_bytes:,} bytes")
+    most = min(spec.max_bytes for spec in specs)
+    if len(data) > most:
+        raise Reject(f"the object has more than {most:,} bytes")
     try:
-        frames = _frames(data, spec)
+        frames = _frames(data, specs)
     except UnidentifiedImageError as error:
         raise Reject(f"the object is not a readable image ({', '.join(FORMATS)})", error=error) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Reject("the image has more pixels than Pillow accepts", error=error) from error
     except DAMAGED as error:
         raise Reject(f"the image is damaged or of an unsupported kind ({type(error).__name__})", error=error) from error
-    return _encoded(frames, spec)
+    return [_encoded(of_one, spec) for of_one, spec in zip(frames, specs, strict=True)]
 
 
-def _frames(data: bytes, spec: ThumbnailSpec) -> list[_Frame]:
+def _frames(data: bytes, specs: Sequence[ThumbnailSpec]) -> list[list[_Frame]]:
+    """The frames for each spec; a spec's box is made once for all that want it."""
     with Image.open(BytesIO(data), formats=FORMATS) as image:
         size = image.size
-        pixels = size[0] * size[1]
-        if pixels > spec.max_pixels:
-            raise Reject(f"the image has {pixels:,} pixels; at most {spec.max_pixels:,} are accepted")
-        frames: list[_Frame] = []
-        for number in range(_frames_wanted(image, spec)):
+        pixels, most = size[0] * size[1], min(spec.max_pixels for spec in specs)
+        if pixels > most:
+            raise Reject(f"the image has {pixels:,} pixels; at most {most:,} are accepted")
+        wanted = [_frames_wanted(image, spec) for spec in specs]
+        frames: list[list[_Frame]] = [[] for _ in specs]
+        for number in range(max(wanted)):
             try:
                 image.seek(number)
             except EOFError:
@@ -118,8 +132,11 @@ def _frames(data: bytes, spec: ThumbnailSpec) -> list[_Frame]:
             if image.size != size:
                 # A later frame of a GIF may be larger than the header said, and so beyond the limit.
                 break
-            picture = _shrunk(image, spec.size)
-            frames.append(_Frame(picture, int(image.info.get("duration", 0))))
+            wanting = [index for index, count in enumerate(wanted) if number < count]
+            pictures = _shrunk(image, {specs[index].size for index in wanting})
+            milliseconds = int(image.info.get("duration", 0))
+            for index in wanting:
+                frames[index].append(_Frame(pictures[specs[index].size], milliseconds))
         return frames
 
 
@@ -129,15 +146,19 @@ def _frames_wanted(image: Image.Image, spec: ThumbnailSpec) -> int:
     return min(spec.max_frames, spec.max_pixels // (image.width * image.height))
 
 
-def _shrunk(image: Image.Image, bounds: tuple[int, int]) -> Image.Image:
-    """The current frame, upright and within `bounds`, in RGB or RGBA and in sRGB."""
+def _shrunk(image: Image.Image, boxes: Collection[Box]) -> Mapping[Box, Image.Image]:
+    """The current frame within each box, upright, in RGB or RGBA and in sRGB."""
     orientation = _orientation(image)
     sideways = orientation >= 5  # noqa: PLR2004 - see TURNS: from 5 on, width and height change places
-    width, height = bounds
-    size = _fitted(image.size, (height, width) if sideways else (width, height))
-    drafted = image.draft(None, (2 * size[0], 2 * size[1]))
+    sizes = {box: _fitted(image.size, (box[1], box[0]) if sideways else box) for box in boxes}
+    drafted = image.draft(None, (2 * max(width for width, _ in sizes.values()), 2 * max(h for _, h in sizes.values())))
     extent = drafted[1][2:] if drafted else image.size
-    picture = _in_srgb(_resized(image, extent, size), image.info.get("icc_profile"))
+    return {box: _turned(_resized(image, extent, size), image, orientation) for box, size in sizes.items()}
+
+
+def _turned(picture: Image.Image, image: Image.Image, orientation: int) -> Image.Image:
+    """A picture made of the image, upright and in sRGB."""
+    picture = _in_srgb(picture, image.info.get("icc_profile"))
     return picture.transpose(TURNS[orientation]) if orientation in TURNS else picture
 
 

@@ -1,7 +1,7 @@
-"""Make a thumbnail in a child process of its own, which cannot take the parent's memory, time or secrets.
+"""Make thumbnails in a child process of its own, which cannot take the parent's memory, time or secrets.
 
 A thread inside a decoder cannot be stopped, and a decoder that crashes ends its process. So the parent starts a child
-per image, writes the image to its standard input, and reads the answer: one line of JSON, then the thumbnail's bytes.
+per image, writes the image to its standard input, and reads the answer: one line of JSON, then the thumbnails' bytes.
 The answer is data and never a pickle, for who takes over the child must not get the parent too.
 """
 
@@ -14,6 +14,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from io import BytesIO
 from typing import Any, Final
 
 from eventkit.errors import BackendError, ConfigurationError
@@ -31,11 +32,12 @@ FATAL: Final = ("SIGXCPU", "SIGSEGV", "SIGBUS", "SIGABRT", "SIGFPE", "SIGILL") i
 
 
 def in_process(*, memory: int = 1024, seconds: int = 10) -> Render:
-    """A renderer for `thumbnail_maker` that decodes each image in a child process.
+    """A renderer for `thumbnails_maker` that decodes each image in a child process.
 
-    The child may use `memory` MiB of address space and `seconds` of CPU time. An image that needs more, or that
-    crashes the decoder, raises `Reject`, for it would do so again. A child that the system killed or that could not
-    start raises `BackendError`. When the caller is cancelled, by the route's `timeout=` for one, the child is killed.
+    The child may use `memory` MiB of address space and `seconds` of CPU time for all thumbnails. An image that needs
+    more, or that crashes the decoder, raises `Reject`, for it would do so again. A child that the system killed or that
+    could not start raises `BackendError`. When the caller is cancelled, by the route's `timeout=` for one, the child is
+    killed.
 
     Starting a child costs 100 to 200 ms of CPU. Needs a POSIX system and raises `ConfigurationError` on others; macOS
     does not limit the memory.
@@ -45,8 +47,8 @@ def in_process(*, memory: int = 1024, seconds: int = 10) -> Render:
     if memory < 1 or seconds < 1:
         raise ConfigurationError(f"in_process(memory={memory!r}, seconds={seconds!r}): both must be at least 1")
 
-    async def render(data: bytes, spec: ThumbnailSpec) -> Thumbnail:
-        process = await started({"memory": memory, "seconds": seconds, "spec": asdict(spec)})
+    async def render(data: bytes, specs: Sequence[ThumbnailSpec]) -> Sequence[Thumbnail]:
+        process = await started({"memory": memory, "seconds": seconds, "specs": [*map(asdict, specs)]})
         try:
             answer, _ = await process.communicate(data)
         finally:
@@ -87,15 +89,15 @@ async def ended(process: Process) -> None:
         await process.wait()
 
 
-def read_answer(answer: bytes, returncode: int | None) -> Thumbnail:
-    """The thumbnail that a child answered with; raises `Reject` or `BackendError`, by whose fault it is."""
+def read_answer(answer: bytes, returncode: int | None) -> Sequence[Thumbnail]:
+    """The thumbnails that a child answered with; raises `Reject` or `BackendError`, by whose fault it is."""
     for name in FATAL:
         if returncode == -signal.Signals[name]:
             raise Reject(f"decoding the image ended with {name}")
     if returncode != 0:
         raise BackendError(f"the process that makes thumbnails ended with status {returncode}")
-    head, _, data = answer.partition(b"\n")
-    facts: dict[str, Any] = json.loads(head)
+    data = BytesIO(answer)
+    facts: dict[str, Any] = json.loads(data.readline())
     if "reject" in facts:
         raise Reject(facts["reject"])
-    return Thumbnail(data, facts["width"], facts["height"])
+    return [Thumbnail(data.read(size), width, height) for size, width, height in facts["thumbnails"]]

@@ -1,6 +1,6 @@
 """What a thumbnail shall be, what one is, and how one is asked for."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -70,5 +70,8 @@ class Thumbnail:
     height: int
 
 
-Render = Callable[[bytes, ThumbnailSpec], Coroutine[Any, Any, Thumbnail]]
-"""How an event loop has a thumbnail made, elsewhere than on itself. Raises what `make_thumbnail` raises."""
+Render = Callable[[bytes, Sequence[ThumbnailSpec]], Coroutine[Any, Any, Sequence[Thumbnail]]]
+"""How an event loop has thumbnails made, elsewhere than on itself: one for each spec, in their order.
+
+Raises what `make_thumbnails` raises.
+"""

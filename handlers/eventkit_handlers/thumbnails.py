@@ -5,14 +5,16 @@
     make = thumbnail_maker(store, ThumbnailSpec(size=(320, 320), format="WEBP"))
     app.on(photos.created(prefix="uploads/"))(make)
 
-`store` is anything with the two verbs of `ObjectStore`. `make_thumbnail` is the pure part alone. Images that strangers
+`thumbnails_maker` makes several of each image, which is decoded once: `thumbnails_maker(store, [small, large])`.
+
+`store` is anything with the two verbs of `ObjectStore`. `make_thumbnails` is the pure part alone. Images that strangers
 upload are best decoded in a child process: `thumbnail_maker(store, render=in_process())`.
 """
 
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, Protocol
@@ -20,7 +22,7 @@ from typing import Any, Final, Protocol
 from eventkit.errors import ConfigurationError
 from eventkit.events.s3 import ObjectCreated
 from eventkit.outcomes import Reject
-from eventkit_handlers._images import make_thumbnail
+from eventkit_handlers._images import make_thumbnail, make_thumbnails
 from eventkit_handlers._sandbox import in_process
 from eventkit_handlers._spec import Render, Thumbnail, ThumbnailFormat, ThumbnailSpec
 
@@ -34,8 +36,10 @@ __all__ = [
     "in_process",
     "in_thread",
     "make_thumbnail",
+    "make_thumbnails",
     "thumbnail_key",
     "thumbnail_maker",
+    "thumbnails_maker",
 ]
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -79,9 +83,9 @@ class StoredThumbnail:
     source_key: str
 
 
-async def in_thread(data: bytes, spec: ThumbnailSpec) -> Thumbnail:
-    """Make the thumbnail on a thread. Quick, but a decoder that hangs or crashes takes the process with it."""
-    return await asyncio.to_thread(make_thumbnail, data, spec)
+async def in_thread(data: bytes, specs: Sequence[ThumbnailSpec]) -> Sequence[Thumbnail]:
+    """Make the thumbnails on a thread. Quick, but a decoder that hangs or crashes takes the process with it."""
+    return await asyncio.to_thread(make_thumbnails, data, specs)
 
 
 def thumbnail_key(bucket: str, key: str, spec: ThumbnailSpec, prefix: str = "thumbnails/") -> str:
@@ -106,30 +110,56 @@ def thumbnail_maker(
     bucket: str | None = None,
     render: Render = in_thread,
 ) -> Callable[[ObjectCreated], Coroutine[Any, Any, StoredThumbnail | None]]:
-    """A handler that stores a thumbnail of each object created.
+    """A handler that stores a thumbnail of each object created, and returns it, or None where it stored nothing.
 
-    Thumbnails go to `bucket` (None: the one the object is in) under `prefix`, see `thumbnail_key`. A repeated event
-    stores the same bytes under the same key. The content is read as it is now, not as it was at the event, because
-    events come in any order. How many run at once is up to the route (`concurrency=`).
-
-    The handler returns None, having stored nothing, for an object that is gone, for a folder marker (a key that ends
-    in a slash) and for a thumbnail: a key under `prefix` in the bucket that it writes to, or an object with the
-    metadata in `MARK`. It raises `Reject` for what `make_thumbnail` rejects; errors of the store pass through.
-
-    Raises `ConfigurationError` for a prefix that is not one or more folders: without one the handler would be
-    called for its own thumbnails. Better still, subscribe to another prefix. Two makers in one app need routes with a
-    `name=` each.
+    It does what that of `thumbnails_maker` does, with one spec. Raises `ConfigurationError` likewise.
     """
-    _check_prefix(prefix)
+    make = thumbnails_maker(store, [spec], prefix=prefix, bucket=bucket, render=render)
 
     async def store_thumbnail(event: ObjectCreated) -> StoredThumbnail | None:
+        return next(iter(await make(event)), None)
+
+    return store_thumbnail
+
+
+def thumbnails_maker(
+    store: ObjectStore,
+    specs: Sequence[ThumbnailSpec],
+    *,
+    prefix: str = "thumbnails/",
+    bucket: str | None = None,
+    render: Render = in_thread,
+) -> Callable[[ObjectCreated], Coroutine[Any, Any, Sequence[StoredThumbnail]]]:
+    """A handler that stores thumbnails of each object created, one for each spec, and returns them in their order.
+
+    The original is read and decoded once. Thumbnails go to `bucket` (None: the one the object is in) under `prefix`,
+    see `thumbnail_key`. A repeated event stores the same bytes under the same keys. The content is read as it is now,
+    not as it was at the event, because events come in any order. How many run at once is up to the route
+    (`concurrency=`).
+
+    The handler returns nothing, having stored nothing, for an object that is gone, for a folder marker (a key that ends
+    in a slash) and for a thumbnail: a key under `prefix` in the bucket that it writes to, or an object with the
+    metadata in `MARK`. It raises `Reject` for what `make_thumbnails` rejects; errors of the store pass through.
+
+    Raises `ConfigurationError` where there is no spec, or two would be stored under one key, and for a prefix that is
+    not one or more folders: without one the handler would be called for its own thumbnails. Better still, subscribe to
+    another prefix. Two makers in one app need routes with a `name=` each.
+    """
+    _check_prefix(prefix)
+    _check_specs(specs)
+    most = min(spec.max_bytes for spec in specs)
+
+    async def store_thumbnails(event: ObjectCreated) -> Sequence[StoredThumbnail]:
         target = bucket or event.bucket
         if event.key.endswith("/") or (event.bucket == target and event.key.startswith(prefix)):
-            return None
-        data = await _original(store, event, spec)
+            return ()
+        data = await _original(store, event, most)
         if data is None:
-            return None
-        thumbnail = await render(data, spec)
+            return ()
+        made = zip(specs, await render(data, specs), strict=True)
+        return [await put(event, target, spec, thumbnail) for spec, thumbnail in made]
+
+    async def put(event: ObjectCreated, target: str, spec: ThumbnailSpec, thumbnail: Thumbnail) -> StoredThumbnail:
         key = thumbnail_key(event.bucket, event.key, spec, prefix)
         await store.put(target, key, thumbnail.data, content_type=spec.content_type, metadata=MARK)
         size = {"width": thumbnail.width, "height": thumbnail.height}
@@ -138,20 +168,25 @@ def thumbnail_maker(
             target, key, **size, content_type=spec.content_type, source_bucket=event.bucket, source_key=event.key
         )
 
-    return store_thumbnail
+    return store_thumbnails
 
 
-async def _original(store: ObjectStore, event: ObjectCreated, spec: ThumbnailSpec) -> bytes | None:
-    """The content to make a thumbnail of; None where nothing is to be done."""
-    if event.size is not None and event.size > spec.max_bytes:
-        raise Reject(f"the object has {event.size:,} bytes; at most {spec.max_bytes:,} are accepted")
-    # One byte beyond the limit is enough for `make_thumbnail` to see that there are too many.
-    found = await store.get(event.bucket, event.key, limit=spec.max_bytes + 1)
+async def _original(store: ObjectStore, event: ObjectCreated, most: int) -> bytes | None:
+    """The content, of at most so many bytes, to make thumbnails of; None where nothing is to be done."""
+    if event.size is not None and event.size > most:
+        raise Reject(f"the object has {event.size:,} bytes; at most {most:,} are accepted")
+    # One byte beyond the limit is enough for `make_thumbnails` to see that there are too many.
+    found = await store.get(event.bucket, event.key, limit=most + 1)
     if found is None:
         log.info("thumbnail.original_gone", extra={"bucket": event.bucket, "key": event.key})
         return None
     data, metadata = found
     return None if MARK.items() <= metadata.items() else data
+
+
+def _check_specs(specs: Sequence[ThumbnailSpec]) -> None:
+    if not specs or len({(spec.size, spec.format) for spec in specs}) < len(specs):
+        raise ConfigurationError("thumbnails_maker() needs specs of which no two have the same size and format")
 
 
 def _check_prefix(prefix: str) -> None:

@@ -29,7 +29,7 @@ from eventkit_handlers._addresses import address_of, mailbox_of
 from eventkit_handlers._mail import Mail, Mailer
 from eventkit_handlers._templates import MailTemplate
 
-__all__ = ["Mail", "MailTemplate", "Mailer", "address_key", "once_per_address", "welcome_email"]
+__all__ = ["Mail", "MailTemplate", "Mailer", "address_key", "address_of", "once_per_address", "welcome_email"]
 
 log: logging.Logger = logging.getLogger(__name__)
 

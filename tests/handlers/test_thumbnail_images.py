@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from eventkit.errors import ConfigurationError
 from eventkit.outcomes import Reject
-from eventkit_handlers.thumbnails import Thumbnail, ThumbnailFormat, ThumbnailSpec, make_thumbnail
+from eventkit_handlers.thumbnails import Thumbnail, ThumbnailFormat, ThumbnailSpec, make_thumbnail, make_thumbnails
 from tests.handlers.pictures import (
     BLUE,
     GREEN,
@@ -370,6 +370,36 @@ def test_the_same_picture_gives_the_same_bytes(target: ThumbnailFormat) -> None:
     spec = ThumbnailSpec(size=(64, 64), format=target)
 
     assert make_thumbnail(data, spec) == make_thumbnail(data, spec)
+
+
+@pytest.mark.parametrize("source", ["PNG", "GIF", "WEBP", "TIFF", "BMP"])
+def test_thumbnails_made_together_are_those_made_alone(source: str) -> None:
+    data = encoded(corners(), source)
+    specs = [ThumbnailSpec(size=(side, side), format=target) for side in (200, 64) for target in TARGETS]
+
+    assert list(make_thumbnails(data, specs)) == [make_thumbnail(data, spec) for spec in specs]
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_thumbnails_of_a_jpeg_made_together_are_upright_and_of_their_sizes(orientation: int) -> None:
+    picture, exif = held(corners((640, 320)), orientation)
+    sizes = [(32, 32), (200, 200), (64, 640)]
+
+    made = make_thumbnails(encoded(picture, "JPEG", exif=exif), [ThumbnailSpec(size=size) for size in sizes])
+
+    assert [(one.width, one.height) for one in made] == [(32, 16), (200, 100), (64, 32)]
+    assert all(alike(colour_at(decoded(one.data), 0.1, 0.1), RED, 12) for one in made)
+
+
+def test_an_animation_and_a_still_picture_are_made_together() -> None:
+    frames = [plain(colour=colour) for colour in (RED, BLUE)]
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=40)
+    moving, still = ThumbnailSpec(format="WEBP", max_frames=5), ThumbnailSpec(format="PNG")
+
+    first, second = make_thumbnails(data, [moving, still])
+
+    assert (first, second) == (make_thumbnail(data, moving), make_thumbnail(data, still))
+    assert getattr(decoded(first.data), "n_frames", 1) == 2
 
 
 def test_the_text_of_a_thumbnail_does_not_show_its_bytes() -> None:

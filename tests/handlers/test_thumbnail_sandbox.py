@@ -11,7 +11,7 @@ import pytest
 from eventkit.errors import BackendError, ConfigurationError
 from eventkit.outcomes import Reject
 from eventkit_handlers._sandbox import ended, environment, read_answer, started
-from eventkit_handlers.thumbnails import ThumbnailSpec, in_process, make_thumbnail
+from eventkit_handlers.thumbnails import ThumbnailSpec, in_process, make_thumbnails
 from tests.handlers.pictures import corners, encoded
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="children are limited by POSIX means")
@@ -19,15 +19,15 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="children are limited
 SPEC = ThumbnailSpec(size=(64, 64), format="PNG")
 
 
-async def test_a_child_makes_the_same_thumbnail() -> None:
-    data = encoded(corners())
+async def test_a_child_makes_the_same_thumbnails() -> None:
+    data, specs = encoded(corners()), [SPEC, ThumbnailSpec(size=(32, 32), format="WEBP")]
 
-    assert await in_process()(data, SPEC) == make_thumbnail(data, SPEC)
+    assert await in_process()(data, specs) == make_thumbnails(data, specs)
 
 
 async def test_what_the_child_rejects_is_rejected_for_the_same_reason() -> None:
     with pytest.raises(Reject, match="not a readable image"):
-        await in_process()(b"meow", SPEC)
+        await in_process()(b"meow", [SPEC])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS does not limit the memory")
@@ -35,7 +35,7 @@ async def test_an_image_that_needs_more_memory_than_there_may_be_is_rejected() -
     data = encoded(corners((6_000, 6_000)))
 
     with pytest.raises(Reject, match="more than 160 MiB of memory"):
-        await in_process(memory=160)(data, SPEC)
+        await in_process(memory=160)(data, [SPEC])
 
 
 def test_the_child_sees_no_secret() -> None:
@@ -45,7 +45,7 @@ def test_the_child_sees_no_secret() -> None:
 
 
 async def test_a_child_that_still_runs_is_killed() -> None:
-    waiting = await started({"memory": 1024, "seconds": 10, "spec": asdict(SPEC)})
+    waiting = await started({"memory": 1024, "seconds": 10, "specs": [asdict(SPEC)]})
 
     await ended(waiting)
 
@@ -53,7 +53,7 @@ async def test_a_child_that_still_runs_is_killed() -> None:
 
 
 async def test_a_caller_can_be_cancelled() -> None:
-    task = asyncio.create_task(in_process()(encoded(corners()), SPEC))
+    task = asyncio.create_task(in_process()(encoded(corners()), [SPEC]))
     await asyncio.sleep(0)  # let it begin
 
     task.cancel()

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote_plus
 
@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from eventkit.errors import ConfigurationError
 from eventkit.events.s3 import ObjectCreated
 from eventkit.outcomes import Reject
-from eventkit_handlers.thumbnails import StoredThumbnail, Thumbnail, ThumbnailSpec, thumbnail_key, thumbnail_maker
+from eventkit_handlers.thumbnails import (
+    StoredThumbnail,
+    Thumbnail,
+    ThumbnailSpec,
+    in_thread,
+    thumbnail_key,
+    thumbnail_maker,
+    thumbnails_maker,
+)
 from tests.handlers.pictures import decoded, encoded, plain
 
 SPEC = ThumbnailSpec(size=(32, 32))
@@ -128,8 +136,8 @@ async def test_another_bucket_can_take_the_thumbnails() -> None:
 
 
 async def test_the_renderer_is_given() -> None:
-    async def render(data: bytes, spec: ThumbnailSpec) -> Thumbnail:
-        return Thumbnail(data[::-1], *spec.size)
+    async def render(data: bytes, specs: Sequence[ThumbnailSpec]) -> Sequence[Thumbnail]:
+        return [Thumbnail(data[::-1], *spec.size) for spec in specs]
 
     store = store_with("cat.png", b"abc")
 
@@ -137,6 +145,42 @@ async def test_the_renderer_is_given() -> None:
 
     assert stored is not None
     assert store.objects["photos", stored.key].data == b"cba"
+
+
+class TestSeveral:
+    async def test_each_spec_has_its_thumbnail_and_the_original_is_read_and_decoded_once(self) -> None:
+        store, rendered = store_with("cat.png"), list[int]()
+
+        async def render(data: bytes, specs: Sequence[ThumbnailSpec]) -> Sequence[Thumbnail]:
+            rendered.append(len(specs))
+            return await in_thread(data, specs)
+
+        specs = [SPEC, ThumbnailSpec(size=(16, 16)), ThumbnailSpec(size=(16, 16), format="WEBP")]
+        stored = await thumbnails_maker(store, specs, render=render)(created("cat.png"))
+
+        assert [(one.width, one.height, one.content_type) for one in stored] == [
+            (32, 24, "image/jpeg"),
+            (16, 12, "image/jpeg"),
+            (16, 12, "image/webp"),
+        ]
+        assert [one.key for one in stored] == [thumbnail_key("photos", "cat.png", spec) for spec in specs]
+        assert all(decoded(store.objects["photos", one.key].data).size == (one.width, one.height) for one in stored)
+        assert (store.read, rendered) == (["cat.png"], [3])
+
+    async def test_there_are_none_of_an_object_that_is_gone(self) -> None:
+        assert list(await thumbnails_maker(MemoryStore(), [SPEC])(created("cat.png"))) == []
+
+    async def test_the_narrowest_limit_counts_for_all(self) -> None:
+        store = store_with("cat.png", b"x" * 12)
+        specs = [SPEC, ThumbnailSpec(max_bytes=10)]
+
+        with pytest.raises(Reject, match="more than 10 bytes"):
+            await thumbnails_maker(store, specs)(created("cat.png"))
+
+    @pytest.mark.parametrize("specs", [[], [SPEC, ThumbnailSpec(size=(32, 32), quality=10)]], ids=["none", "one key"])
+    def test_specs_that_make_no_sense_together_are_refused(self, specs: Sequence[ThumbnailSpec]) -> None:
+        with pytest.raises(ConfigurationError, match="no two"):
+            thumbnails_maker(MemoryStore(), specs)
 
 
 class TestNothingToDo:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -251,6 +252,26 @@ def test_an_emulator_is_where_the_environment_points_and_gone_afterwards(monkeyp
     assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL_S3"} & inside.keys()
     assert dict(os.environ) == before
     assert aws.backend_url.startswith("sqs://?endpoint=http%3A%2F%2F127.0.0.1%3A")
+
+
+def test_an_emulator_of_ours_has_a_port_for_mail_that_nobody_answers_yet() -> None:
+    with local_aws() as aws:
+        assert aws.smtp is not None
+        port = aws.smtp.getsockname()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(port, 5)
+
+    assert aws.smtp.fileno() == -1
+
+
+def test_the_same_aws_has_other_regions() -> None:
+    here = Aws("http://127.0.0.1:4566", {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test"})
+
+    there = here.in_region("eu-west-1")
+
+    assert there.backend_url == "sqs://?endpoint=http%3A%2F%2F127.0.0.1%3A4566&region=eu-west-1"
+    assert there.environ["AWS_ACCESS_KEY_ID"] == "test"
+    assert here.target.region == "us-east-1"
 
 
 def test_an_emulator_that_runs_already_is_used(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

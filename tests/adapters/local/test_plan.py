@@ -1,9 +1,9 @@
 """What an app declares becomes a plan, by convention and by configuration."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, TypedDict
+from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
 import pytest
 from pydantic import BaseModel, Field
@@ -30,6 +30,7 @@ from eventkit import (
 from eventkit_local.plan import (
     BucketPlan,
     BusPlan,
+    IndexPlan,
     Plan,
     QueuePlan,
     StreamPlan,
@@ -85,6 +86,47 @@ def test_a_model_may_name_its_sort_key() -> None:
         number: str
 
     assert plan(subscribed(Table[Line]("lines").inserted())).tables == (TablePlan("lines", "order", "S", "number"),)
+
+
+class Note(BaseModel):
+    sort_key: ClassVar[str] = "sk"
+    indexes: ClassVar[Mapping[str, Sequence[str]]] = {"recent": ("kind", "at", "title"), "by-author": ("author", "at")}
+    pk: str
+    sk: str
+    kind: Literal["note"]
+    author: str
+    title: str
+    at: int
+
+
+class Reader(BaseModel):
+    sort_key: ClassVar[str] = "sk"
+    pk: str
+    sk: str
+
+
+NOTES, READERS = Table[Note]("notes").inserted(), Table[Reader]("notes").inserted()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [NOTES | READERS, READERS | NOTES, NOTES | Table[Note]("notes").modified()],
+    ids=["first", "last", "twice"],
+)
+def test_models_of_one_table_may_name_its_indexes(source: object) -> None:
+    recent = IndexPlan("recent", (("kind", "S"), ("at", "N")), ("title",))
+    by_author = IndexPlan("by-author", (("author", "S"), ("at", "N")))
+    assert plan(subscribed(source)).tables == (TablePlan("notes", "pk", "S", "sk", (recent, by_author)),)
+
+
+@pytest.mark.parametrize("keys", [("name",), ("name", "nothing")])
+def test_an_index_without_two_fields_of_the_model_is_refused(keys: Sequence[str]) -> None:
+    class Broken(BaseModel):
+        indexes: ClassVar[Mapping[str, Sequence[str]]] = {"by-name": keys}
+        name: str
+
+    with pytest.raises(ConfigurationError, match=r"indexes\['by-name'\]: it begins with two fields of the model"):
+        plan(subscribed(Table[Broken]("things").inserted()))
 
 
 def test_a_bucket_reports_to_a_topic_that_feeds_a_queue() -> None:

@@ -10,7 +10,17 @@ import pytest
 
 from eventkit import BackendError, ConfigurationError
 from eventkit_local.emulator import Emulator, start_emulator
-from eventkit_local.plan import BucketPlan, BusPlan, Plan, QueuePlan, StreamPlan, SubscriptionPlan, TablePlan, TopicPlan
+from eventkit_local.plan import (
+    BucketPlan,
+    BusPlan,
+    IndexPlan,
+    Plan,
+    QueuePlan,
+    StreamPlan,
+    SubscriptionPlan,
+    TablePlan,
+    TopicPlan,
+)
 from eventkit_local.provision import (
     Target,
     is_loopback,
@@ -155,6 +165,21 @@ def test_a_table_has_its_key_and_a_stream_of_both_images(target: Target) -> None
     assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
     assert table["AttributeDefinitions"] == [{"AttributeName": "id", "AttributeType": "N"}]
     assert table["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+def test_a_table_has_its_indexes(target: Target) -> None:
+    indexes = (IndexPlan("recent", (("kind", "S"), ("at", "N")), ("title",)), IndexPlan("whole", (("at", "N"),)))
+    make(Plan(tables=(TablePlan("notes", "pk", "S", "sk", indexes),)), target)
+
+    table = client("dynamodb", target.endpoint_url).describe_table(TableName="notes")["Table"]
+    recent, whole = sorted(table["GlobalSecondaryIndexes"], key=lambda index: str(index["IndexName"]))
+    assert recent["KeySchema"] == [
+        {"AttributeName": "kind", "KeyType": "HASH"},
+        {"AttributeName": "at", "KeyType": "RANGE"},
+    ]
+    assert recent["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["title"]}
+    assert whole["KeySchema"] == [{"AttributeName": "at", "KeyType": "HASH"}]
+    assert whole["Projection"]["ProjectionType"] == "ALL"
 
 
 def test_making_it_again_changes_nothing(target: Target) -> None:
