@@ -56,6 +56,7 @@ def _config(app: AsgiApp) -> Config:
         app,
         access_log=False,  # it would hold queries
         log_config=None,  # logging is the program's to configure
+        log_level="warning",  # that it starts and stops, the program knows
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE,

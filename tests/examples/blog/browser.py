@@ -16,7 +16,7 @@ import pytest
 
 pytest.importorskip("playwright.async_api", reason="Playwright is not installed; the extra dev brings it")
 
-from playwright.async_api import (  # noqa: E402 - skipped above where it is not here
+from playwright.async_api import (
     Browser,
     ConsoleMessage,
     Error,
@@ -31,7 +31,7 @@ __all__ = ["NARROW", "WIDE", "Browser", "Look", "Page", "expect", "keep_screensh
 SCREENSHOTS = Path("out", "screenshots")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
-PATIENCE = 60_000
+PATIENCE = 10_000
 """Milliseconds for which anything is awaited: the machine may be busy with other tests."""
 
 
@@ -86,7 +86,7 @@ async def open_page(browser: Browser, url: str, look: Look = WIDE) -> AsyncGener
 
 async def keep_screenshot(page: Page, name: str) -> None:
     """Leave a picture of the whole page for somebody to look at."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nobody waits for it
     await page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
 

@@ -27,7 +27,7 @@ const valuesOf = (form) =>
 /** The browser's own rules (`required`, `maxlength`, `type`), told where the server's are told. */
 function valid(form) {
   clear(form);
-  const wrong = [...form.elements].filter((control) => control.name && !filled(control));
+  const wrong = [...form.elements].filter((control) => control.name && control.willValidate && !filled(control));
   wrong.forEach((control) => mark(control, control.validationMessage || "Please fill in this field."));
   wrong[0]?.focus();
   return wrong.length === 0;
