@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from eventkit.app import App, Route
 from eventkit.errors import ConfigurationError
@@ -63,12 +63,16 @@ def plan_of(app: App, names: Names) -> Plan:
     for route in app.routes():
         for selector in route.source.selectors:
             resource: Resource = selector.resource
-            if isinstance(resource, Table | Stream):
-                known = streams.setdefault(resource, ReadStream(names.address(resource), resource))
-                _require_alike(known, resource)
+            if _is_streamed(resource):
+                read = ReadStream(names.address(resource), resource)
+                _require_alike(streams.setdefault(read.resource, read), read.resource)
             else:
                 feeds.setdefault(names.carrier(resource), []).append((resource, route))
     return Plan(tuple(_polled(address, fed) for address, fed in feeds.items()), tuple(streams.values()))
+
+
+def _is_streamed(resource: Resource) -> TypeGuard[Table[Any] | Stream[Any]]:
+    return isinstance(resource, Table | Stream)
 
 
 def _require_alike(known: ReadStream, resource: Table[Any] | Stream[Any]) -> None:
