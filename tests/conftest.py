@@ -1,6 +1,9 @@
 import os
 
+import pytest
 from hypothesis import settings
+
+pytest.register_assert_rewrite(*(f"eventkit.testing.{suite}" for suite in ("backends", "leases", "stores", "streams")))
 
 # The same examples in every run: a red test must stay red until somebody repairs it.
 settings.register_profile("deterministic", derandomize=True, deadline=None)
