@@ -20,18 +20,35 @@ from playwright.async_api import (
     Browser,
     ConsoleMessage,
     Error,
+    FilePayload,
+    Locator,
     Page,
     Request,
+    Route,
     async_playwright,
     expect,
 )
 
-__all__ = ["NARROW", "WIDE", "Browser", "Look", "Page", "expect", "keep_screenshot", "launch", "open_page"]
+__all__ = [
+    "NARROW",
+    "PATIENCE",
+    "WIDE",
+    "Browser",
+    "FilePayload",
+    "Locator",
+    "Look",
+    "Page",
+    "Route",
+    "expect",
+    "keep_screenshot",
+    "launch",
+    "open_page",
+]
 
 SCREENSHOTS = Path("out", "screenshots")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
-PATIENCE = 10_000
+PATIENCE = 60_000
 """Milliseconds for which anything is awaited: the machine may be busy with other tests."""
 
 

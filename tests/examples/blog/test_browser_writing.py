@@ -3,10 +3,9 @@
 from itertools import count
 
 import pytest
-from playwright.async_api import FilePayload, Locator, Route
 
 from examples.blog._photographs import bomb
-from tests.examples.blog.browser import Page, expect
+from tests.examples.blog.browser import FilePayload, Locator, Page, Route, expect
 from tests.examples.blog.site import Site
 from tests.examples.blog.stand_ins import picture
 
@@ -175,9 +174,10 @@ class TestPhotographs:
 
         await site.prepare_photos()
 
-        image = row.get_by_role("img", name="An engine")
+        image = row.locator("img")
         await expect(image).to_have_js_property("complete", value=True)
         assert await image.evaluate("image => image.naturalWidth") > 0
+        await expect(row).to_have_text("An engine")
         await expect(page.get_by_role("status")).to_have_text("An engine is ready")
         await page.get_by_role("link", name="Read the post").click()
         await expect(page.get_by_role("img", name="An engine")).to_be_visible()
@@ -200,11 +200,11 @@ class TestPhotographs:
         await save(page)
         await expect(rows.get_by_text("Being prepared")).to_have_count(2)
         await site.prepare_photos()
-        await expect(rows.get_by_role("img")).to_have_count(2)
+        await expect(rows.locator("img")).to_have_count(2)
 
         await page.reload()
 
-        await expect(rows.get_by_role("img")).to_have_count(2)
+        await expect(rows.locator("img")).to_have_count(2)
         assert (await site.visitor.data(f"/api/posts/{slug}"))["version"] == 1
 
     @pytest.mark.parametrize(

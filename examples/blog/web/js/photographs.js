@@ -133,7 +133,7 @@ function update(photo) {
 function show(photo, row) {
   const states = {
     waiting: beingPrepared,
-    ready: () => picture(photo, "9rem"),
+    ready: () => picture({ ...photo, name: "" }, "9rem"), // its name stands beside it
     refused: () => error(`Refused: ${photo.reason}`),
   };
   row.dataset.status = photo.status;
