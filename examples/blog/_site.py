@@ -27,7 +27,8 @@ KEPT = Ttl(default=300)
 AS_SAID = Ttl(default=0)
 """The API says how long everything of it may be kept."""
 
-NOT_FOUND = ErrorPage("/404.html", 404)
+GONE = dict.fromkeys((403, 404), ErrorPage("/404.html", 404))
+"""What is not there; S3 says 403 to who may not list."""
 
 POLICY = (
     "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; script-src 'self'; "
@@ -62,13 +63,14 @@ def distribution_of(api: str, s3: str, site: str, photos: str) -> Distribution:
                 rewrite=(r"^/media", ""),
                 ttl=KEPT,
                 response_headers=media,
+                error_pages=GONE,
             ),
             Behaviour(
                 origin=f"{s3}/{site}",
                 rewrite=(r"^/posts/[^/]+$", "/post.html"),
                 ttl=KEPT,
                 response_headers=page,
-                error_pages={403: NOT_FOUND, 404: NOT_FOUND},  # S3 says 403 to who may not list
+                error_pages=GONE,
             ),
         ],
         default_root_object="index.html",

