@@ -1,14 +1,15 @@
 """How clients are made: what a backend's URL says, and settings that suit long polls."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from eventkit.errors import ConfigurationError, MissingExtraError
 
-__all__ = ["Options", "imported"]
+__all__ = ["Options", "Split", "imported", "split_claims"]
 
 READ_TIMEOUT = 30
 """Seconds; a long poll may be silent for 20."""
@@ -62,6 +63,22 @@ class Options:
         )
         region = self.region or os.environ.get("AWS_REGION")
         return {"region_name": region, "endpoint_url": self.endpoint, "config": config}
+
+
+class Split(NamedTuple):
+    """A backend's URL in two: what `Options` knows, and the options of `eventkit_aws.claims`."""
+
+    url: str
+    claims: Mapping[str, str]
+
+
+def split_claims(url: str) -> Split:
+    """Take from a URL the options that begin with `claim_`."""
+    scheme, _, query = url.partition("?")
+    given = parse_qsl(query, keep_blank_values=True)
+    claims = {name: value for name, value in given if name.startswith("claim_")}
+    rest = [pair for pair in given if pair[0] not in claims]
+    return Split("?".join(filter(None, (scheme, urlencode(rest)))) if claims else url, claims)
 
 
 def imported(module: str) -> Any:  # noqa: ANN401 - the SDKs are typed by packages that users need not have

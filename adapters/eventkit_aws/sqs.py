@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import partial
 from math import ceil
 from typing import Any, cast
-from urllib.parse import parse_qsl, urlencode
 
 from eventkit.backends import SETTLED, Raw, Unsettled
 from eventkit.backends._park import parked
@@ -48,7 +47,7 @@ from eventkit_aws._records import (
     sqs_entry,
     topic_entry,
 )
-from eventkit_aws._sessions import Options, imported
+from eventkit_aws._sessions import Options, imported, split_claims
 from eventkit_aws.s3 import S3Client, S3ObjectStore
 
 __all__ = [
@@ -283,7 +282,7 @@ async def open_backend(url: str = "sqs://") -> AsyncGenerator[SqsBackend]:
     With `claim_bucket` and its like large payloads go through S3 (`eventkit_aws.claims`). Raises `MissingExtraError`,
     `ConfigurationError` for any other option, and `BackendError`.
     """
-    url, claims = _claims_in(url)
+    url, claims = split_claims(url)
     options = Options.from_url(url)
     client = partial(imported("aioboto3").Session().client, **options.client())
     async with AsyncExitStack() as stack:
@@ -310,7 +309,7 @@ async def open_blocking_backend(url: str = "sqs+boto3://") -> AsyncGenerator[Sqs
 
 def blocking_backend(url: str = "sqs+boto3://") -> SqsBackend:
     """See `open_blocking_backend`; such a backend need not be closed. Raises `ConfigurationError`."""
-    url, claims = _claims_in(url)
+    url, claims = split_claims(url)
     options = Options.from_url(url)
 
     def client(service: str) -> BlockingClient:
@@ -318,15 +317,6 @@ def blocking_backend(url: str = "sqs+boto3://") -> SqsBackend:
 
     s3 = cast("S3Client", client("s3"))
     return _with_claims(SqsBackend(client("sqs"), client("sns"), client("events"), s3=s3), claims, s3)
-
-
-def _claims_in(url: str) -> tuple[str, Mapping[str, str]]:
-    """The URL without the options that begin with `claim_`, and those."""
-    scheme, _, query = url.partition("?")
-    given = parse_qsl(query, keep_blank_values=True)
-    claims = {name: value for name, value in given if name.startswith("claim_")}
-    rest = [pair for pair in given if pair[0] not in claims]
-    return (f"{scheme}?{urlencode(rest)}" if claims else url), claims
 
 
 def _with_claims(backend: SqsBackend, options: Mapping[str, str], s3: S3Client) -> SqsBackend:

@@ -20,14 +20,13 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, Protocol, TypeVar, cast
-from urllib.parse import parse_qsl, urlencode
 
 from eventkit.errors import BackendError, ConfigurationError, UnknownShardError
 from eventkit.events._base import parse_arn
 from eventkit.streams import Cursor, Listing, Page, Raw, Shard
 from eventkit.streams.positions import After, Latest, Position, Since, TrimHorizon
 from eventkit_aws._calls import Call, call, code_of, opened_on_demand
-from eventkit_aws._sessions import Options, imported
+from eventkit_aws._sessions import Options, imported, split_claims
 from eventkit_aws._stream_records import Fields, change_record, keep_sent, sent_records, stream_record
 
 __all__ = ["AwsStreams", "KinesisClient", "TableStreamsClient", "TablesClient", "open_streams"]
@@ -258,7 +257,7 @@ async def open_streams(url: str = "sqs://") -> AsyncGenerator[AwsStreams]:
     The URL is that of the backend, and may hold `region`, `endpoint` and `connections`; each shard that is read holds a
     connection for the length of a call. Raises `MissingExtraError`, and `ConfigurationError` for any other option.
     """
-    options = Options.from_url(_without_claims(url))
+    options = Options.from_url(split_claims(url).url)  # streams have no payloads that would be elsewhere
     client = partial(imported("aioboto3").Session().client, **options.client())
     async with AsyncExitStack() as stack:
         clients = [opened_on_demand(partial(_entered, stack, partial(client, service))) for service in SERVICES]
@@ -270,10 +269,3 @@ async def _entered(stack: AsyncExitStack, client: Callable[[], Any]) -> object:
     service = entered.meta.service_model.service_id.hyphenize()
     entered.meta.events.register(f"before-parse.{service}.GetRecords", keep_sent)
     return entered
-
-
-def _without_claims(url: str) -> str:
-    """The URL without the options of the backend that are about large payloads, which streams do not have."""
-    scheme, _, query = url.partition("?")
-    rest = [pair for pair in parse_qsl(query, keep_blank_values=True) if not pair[0].startswith("claim_")]
-    return f"{scheme}?{urlencode(rest)}" if rest else scheme
