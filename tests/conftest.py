@@ -1,7 +1,10 @@
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from tests.moto_server import moto_server
 
 pytest.register_assert_rewrite(*(f"eventkit.testing.{suite}" for suite in ("backends", "leases", "stores", "streams")))
 
@@ -20,3 +23,10 @@ os.environ |= {
 }
 for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
     os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    """The address of moto, whose state is the process's: it forgets nothing when its server stops."""
+    with moto_server() as url:
+        yield url

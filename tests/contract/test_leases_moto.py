@@ -1,25 +1,15 @@
 """The DynamoDB store of leases keeps the promises of the port on moto."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given, settings
-from moto.server import ThreadedMotoServer
 
 from eventkit.streams.leases import Lease
 from eventkit.testing.leases import LeasesContract
 from eventkit_aws.leases import DynamoLeases
 from tests.contract.lease_tables import LEASES, new_store
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 class TestMoto(LeasesContract):

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import ClassVar
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from eventkit.backends import open_backend
 from eventkit.testing.backends import BackendContract
@@ -12,13 +11,9 @@ from tests.contract.sqs_world import Cloud, SqsWorld, open_cloud
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with open_cloud(f"http://{host}:{port}") as cloud:
+def cloud(moto: str) -> Iterator[Cloud]:
+    with open_cloud(moto) as cloud:
         yield cloud
-    server.stop()
 
 
 class TestMoto(BackendContract):

@@ -3,13 +3,10 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import boto3
-import pytest
-from moto.server import ThreadedMotoServer
 
 from eventkit.stores import Claimed, Finished
 from eventkit.stores.memory import MemoryStore
@@ -22,15 +19,6 @@ from tests.contract.redis_server import needs_redis, start_redis
 from tests.contract.store_worlds import DynamoDbWorld, MemoryWorld, RedisWorld, redis_client
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 async def test_many_callers_do_each_work_once_in_memory() -> None:

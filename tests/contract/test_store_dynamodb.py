@@ -8,7 +8,6 @@ from typing import Any, cast
 import aioboto3
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from eventkit.errors import BackendError, ConfigurationError
 from eventkit.stores import Claimed, Claiming, Finished, InProgress, open_store
@@ -19,15 +18,6 @@ from eventkit_local.emulator import start_emulator
 from tests.contract.store_worlds import DynamoDbWorld
 
 NUMBERS = count(1)
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
-from moto.server import ThreadedMotoServer
 
 from eventkit.stores import IdempotencyStore
 from eventkit.stores.memory import MemoryStore
@@ -177,15 +176,9 @@ class DynamoDbTime:
         self._now += seconds
 
 
-def test_the_dynamodb_store_does_in_any_order_what_the_model_does() -> None:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    try:
-        with new_loop() as loop:
-            loop.run_until_complete(create_table(f"dynamodb://records?endpoint=http://{host}:{port}"))
-            client = cast("Any", boto3).client("dynamodb", endpoint_url=f"http://{host}:{port}")
-            check(DynamoDbTime(cast("DynamoDbClient", blocking(client))), loop, examples=20, steps=40)
-            client.close()
-    finally:
-        server.stop()
+def test_the_dynamodb_store_does_in_any_order_what_the_model_does(moto: str) -> None:
+    with new_loop() as loop:
+        loop.run_until_complete(create_table(f"dynamodb://records?endpoint={moto}"))
+        client = cast("Any", boto3).client("dynamodb", endpoint_url=moto)
+        check(DynamoDbTime(cast("DynamoDbClient", blocking(client))), loop, examples=20, steps=40)
+        client.close()

@@ -4,20 +4,15 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import ClassVar
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from eventkit.testing.streams import DataContract, Feature, TableContract
 from tests.contract.stream_worlds import Cloud, Data, Tables, open_cloud, open_data, open_tables
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with open_cloud(f"http://{host}:{port}") as cloud:
+def cloud(moto: str) -> Iterator[Cloud]:
+    with open_cloud(moto) as cloud:
         yield cloud
-    server.stop()
 
 
 NEVER: Mapping[Feature, str] = {

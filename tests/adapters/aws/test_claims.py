@@ -10,7 +10,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from eventkit.backends import Raw, open_backend
 from eventkit.backends.memory import MemoryBackend
@@ -266,19 +265,17 @@ async def test_an_event_stays_whole_since_rules_look_into_it() -> None:
     assert shelf.objects == {}
 
 
-async def test_a_url_says_it_all() -> None:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
+async def test_a_url_says_it_all(moto: str) -> None:
     sdk: Any = boto3
-    clients = [sdk.client(name, endpoint_url=endpoint) for name in ("sqs", "s3")]
+    clients = [sdk.client(name, endpoint_url=moto) for name in ("sqs", "s3")]
     try:
         sqs, s3 = clients
         sqs.create_queue(QueueName="jobs")
         s3.create_bucket(Bucket="payloads")
         for scheme in ("sqs", "sqs+boto3"):
-            url = f"{scheme}://?endpoint={endpoint}&claim_bucket=payloads&claim_prefix=a/&claim_threshold=100&claim_cleanup=1"
+            url = (
+                f"{scheme}://?endpoint={moto}&claim_bucket=payloads&claim_prefix=a/&claim_threshold=100&claim_cleanup=1"
+            )
             async with open_backend(url) as backend:
                 await backend.publish("queue", "jobs", [Outgoing(LARGE)])
                 (stored,) = s3.list_objects_v2(Bucket="payloads")["Contents"]
@@ -291,7 +288,6 @@ async def test_a_url_says_it_all() -> None:
     finally:
         for client in clients:
             client.close()
-        server.stop()
 
 
 @pytest.mark.parametrize("query", ["claim_cleanup=1", "claim_bucket=b&claim_size=1", "claim_bucket=b&claim_limit=1k"])

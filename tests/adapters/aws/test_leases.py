@@ -12,7 +12,6 @@ import boto3
 import pytest
 from aiohttp import web
 from botocore.exceptions import ClientError
-from moto.server import ThreadedMotoServer
 
 import eventkit_aws.leases
 from eventkit.errors import BackendError, ConfigurationError, ThrottledError
@@ -59,15 +58,6 @@ def refused(found: Mapping[str, Any], repeats: int) -> ClientError:
     code = {"Error": {"Code": "ConditionalCheckFailedException", "Message": "the secret"}}
     metadata = {"RetryAttempts": repeats, "HTTPStatusCode": 400}
     return ClientError(cast("Any", {**code, "ResponseMetadata": metadata, **found}), "PutItem")
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

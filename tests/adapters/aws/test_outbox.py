@@ -4,7 +4,6 @@ from typing import Any, cast
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from pydantic import BaseModel
 
 from eventkit import (
@@ -203,12 +202,9 @@ async def test_an_item_is_deleted_by_its_key() -> None:
     ]
 
 
-async def test_a_transaction_writes_all_or_nothing() -> None:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
+async def test_a_transaction_writes_all_or_nothing(moto: str) -> None:
     sdk: Any = boto3
-    dynamodb = sdk.client("dynamodb", endpoint_url=f"http://{host}:{port}")
+    dynamodb = sdk.client("dynamodb", endpoint_url=moto)
     try:
         keys = [{"AttributeName": "lane", "KeyType": "HASH"}, {"AttributeName": "id", "KeyType": "RANGE"}]
         named = [{"AttributeName": name, "AttributeType": "S"} for name in ("lane", "id")]
@@ -230,4 +226,3 @@ async def test_a_transaction_writes_all_or_nothing() -> None:
         assert sent.messages[0].attributes == {"n": 7, "b": b"\x00", "eventkit.outbox": "id-1"}
     finally:
         dynamodb.close()
-        server.stop()

@@ -1,11 +1,10 @@
 """Objects: no more is read than asked for, whatever is stated."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from eventkit.errors import BackendError
 from eventkit_aws.s3 import S3Client, S3ObjectStore, open_object_store
@@ -77,21 +76,12 @@ async def test_a_connection_that_breaks_is_an_error() -> None:
     assert body.closed
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-async def test_objects_come_back_as_they_were_put(endpoint: str) -> None:
-    client: Any = cast("Any", boto3).client("s3", endpoint_url=endpoint)
+async def test_objects_come_back_as_they_were_put(moto: str) -> None:
+    client: Any = cast("Any", boto3).client("s3", endpoint_url=moto)
     client.create_bucket(Bucket="photos")
     metadata: Mapping[str, str] = {"eventkit-generated": "thumbnail"}
 
-    async with open_object_store(f"s3://?endpoint={endpoint}") as objects:
+    async with open_object_store(f"s3://?endpoint={moto}") as objects:
         await objects.put("photos", "a b/ü.jpg", b"x" * 300_000, content_type="image/jpeg", metadata=metadata)
 
         assert await objects.get("photos", "a b/ü.jpg", limit=400_000) == (b"x" * 300_000, metadata)
