@@ -2,8 +2,11 @@
 
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from importlib import import_module
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
+
+from werkzeug.serving import make_server
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -14,11 +17,9 @@ __all__ = ["moto_server"]
 @contextmanager
 def moto_server() -> Generator[str]:
     """Run it on a free port, and give its address."""
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-    from werkzeug.serving import make_server
-
-    app: Any = DomainDispatcherApplication(create_backend_app)
-    server = make_server("127.0.0.1", 0, _Atomic(app), threaded=True, request_handler=MotoRequestHandler)
+    moto: Any = import_module("moto.moto_server.werkzeug_app")  # costs a second, and has no types
+    app = _Atomic(moto.DomainDispatcherApplication(moto.create_backend_app))
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=moto.MotoRequestHandler)
     thread = Thread(target=server.serve_forever, name="moto")
     thread.start()
     try:
