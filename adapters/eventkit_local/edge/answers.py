@@ -5,17 +5,14 @@ from enum import StrEnum
 from http import HTTPStatus
 
 from eventkit_local.edge.messages import Head, Request, headers_of
-from eventkit_local.edge.origin import OriginError
 from eventkit_local.edge.ranges import Unsatisfiable, asked_range, partial, unsatisfiable
 from eventkit_local.edge.store import Entry
 from eventkit_local.edge.transfer import Reader, Transfer
 from eventkit_local.edge.validation import is_unchanged_for, not_modified
 
-__all__ = ["Answer", "Result", "as_error", "failed", "from_entry", "passed_through", "refused"]
+__all__ = ["Answer", "Result", "as_error", "from_entry", "passed_through", "said"]
 
-_WITHOUT_CONTENT = frozenset(
-    {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
-)
+_WITHOUT_CONTENT = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
 class Result(StrEnum):
@@ -34,6 +31,11 @@ class Answer:
     head: Head
     body: Reader | None
     result: Result
+
+    def close(self) -> None:
+        """Say that the body is not read, or no further."""
+        if self.body is not None:
+            self.body.close()
 
 
 def from_entry(request: Request, entry: Entry, result: Result, now: float) -> Answer:
@@ -60,7 +62,7 @@ def _selected(request: Request, head: Head, length: int | None) -> tuple[Head, r
         case range() as part:
             return partial(head, part, length), part
         case Unsatisfiable():
-            return unsatisfiable(head, length), None
+            return unsatisfiable(head, length), range(0)
         case None:
             return head, None
 
@@ -75,25 +77,17 @@ def passed_through(request: Request, head: Head, reader: Reader) -> Answer:
     return _answer(head, None, Result.MISS)
 
 
-def refused(reason: str) -> Answer:
-    """Answer what the distribution does not permit."""
-    return _said(HTTPStatus.FORBIDDEN, reason)
-
-
-def failed(error: OriginError) -> Answer:
-    """Answer in the place of an origin."""
-    return _said(error.status, str(error))
+def said(request: Request, status: HTTPStatus, text: str) -> Answer:
+    """Answer in the place of an origin: an error, and what is wrong."""
+    content = f"{status.value} {status.phrase}: {text}\n".encode()
+    fields = {"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(content))}
+    head = Head(status, headers_of(fields))
+    return _answer(head, Transfer.of(content).read() if _has_content(request, head) else None, Result.ERROR)
 
 
 def as_error(page: Answer, status: int) -> Answer:
     """Answer with a page in the place of an error."""
     return _answer(Head(status, page.head.headers), page.body, Result.ERROR)
-
-
-def _said(status: HTTPStatus, text: str) -> Answer:
-    content = f"{status.value} {status.phrase}: {text}\n".encode()
-    fields = {"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(content))}
-    return _answer(Head(status, headers_of(fields)), Transfer.of(content).read(), Result.ERROR)
 
 
 def _has_content(request: Request, head: Head) -> bool:

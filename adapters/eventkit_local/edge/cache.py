@@ -1,14 +1,15 @@
 """What the edge does with a request: it answers from the store, waits for another's answer, asks, or lets through."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
 
 from eventkit_local.edge.access import Figures
-from eventkit_local.edge.answers import Answer, Result, as_error, failed, from_entry, passed_through, refused
+from eventkit_local.edge.answers import Answer, Result, as_error, from_entry, passed_through, said
 from eventkit_local.edge.distribution import READ_METHODS, Distribution, Exchange
 from eventkit_local.edge.flights import Clock, Failed, Flights, Kept, Landing, Limits, Passing
-from eventkit_local.edge.freshness import Use, use_of
+from eventkit_local.edge.freshness import Use, may_stand_in, use_of
 from eventkit_local.edge.invalidation import path_matches
 from eventkit_local.edge.messages import Request, headers_of
 from eventkit_local.edge.origin import Fetch
@@ -51,10 +52,8 @@ class Cache:
         return replace(answer, head=answer.head.with_headers(exchange.behaviour.response_headers))
 
     async def _answer(self, exchange: Exchange) -> Answer:
-        method = exchange.request.method
-        if method not in exchange.behaviour.methods:
-            pattern = exchange.behaviour.path_pattern
-            return refused(f"the behaviour for {pattern} does not let {method} through: see its `methods`")
+        if (refusal := _refusal(exchange)) is not None:
+            return refusal
         if _goes_through(exchange):
             return await self._pass(exchange)
         return await self._look_up(exchange)
@@ -64,11 +63,14 @@ class Cache:
         shown = exchange.behaviour.error_pages.get(answer.head.status)
         if shown is None or exchange.request.method not in READ_METHODS:
             return answer
-        wanted = replace(exchange.request, target=shown.path, headers=headers_of({}))
-        page = await self._answer(self._distribution.exchange(wanted))
+        wanted = replace(exchange.request, target=shown.path, headers=headers_of({}), body=None)
+        try:
+            page = await self._answer(self._distribution.exchange(wanted))
+        except asyncio.CancelledError:
+            answer.close()
+            raise
         rest = answer if page.head.status == HTTPStatus.OK else page
-        if rest.body is not None:
-            rest.body.close()
+        rest.close()
         return answer if rest is page else as_error(page, shown.status)
 
     async def purge(self, paths: Sequence[str]) -> None:
@@ -99,8 +101,9 @@ class Cache:
     def _from_store(self, exchange: Exchange, entry: Entry) -> Answer | None:
         """Use an entry without asking the origin first; None if that is not allowed."""
         now = self._clock()
-        use = use_of(entry.policy, entry.age(now))
-        if now < entry.held_until or use is Use.FRESH:
+        age = entry.age(now)
+        use = use_of(entry.policy, age)
+        if use is Use.FRESH or (now < entry.held_until and may_stand_in(entry.policy, age)):
             return self._answered(exchange, entry, Result.HIT)
         if use is Use.NOT_BEFORE_VALIDATION:
             return None
@@ -114,7 +117,7 @@ class Cache:
             case Kept(entry) if entry.suits(exchange.plain):
                 return self._from_store(exchange, entry)
             case Failed(error):
-                return failed(error)
+                return said(exchange.request, error.status, str(error))
             case _:
                 return None
 
@@ -135,11 +138,24 @@ class Cache:
             case Passing(head, reader):
                 return passed_through(exchange.request, head, reader)
             case Failed(error):
-                return failed(error)
+                return said(exchange.request, error.status, str(error))
 
     def _answered(self, exchange: Exchange, entry: Entry, result: Result) -> Answer | None:
         """Answer with an entry, unless its body has meanwhile grown too large to be read from its beginning."""
         return from_entry(exchange.request, entry, result, self._clock()) if entry.body.is_kept else None
+
+
+def _refusal(exchange: Exchange) -> Answer | None:
+    """Refuse what no origin is asked for; that a read has no body is a rule of CloudFront."""
+    request, behaviour = exchange.request, exchange.behaviour
+    if not request.target.startswith("/"):
+        return said(request, HTTPStatus.BAD_REQUEST, "the target of a request must be a path")
+    if request.method not in behaviour.methods:
+        reason = f"the behaviour for {behaviour.path_pattern} does not let {request.method} through: see its `methods`"
+        return said(request, HTTPStatus.FORBIDDEN, reason)
+    if request.method in READ_METHODS and request.body is not None:
+        return said(request, HTTPStatus.FORBIDDEN, f"{request.method} has no body")
+    return None
 
 
 def _goes_through(exchange: Exchange) -> bool:

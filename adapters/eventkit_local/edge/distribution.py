@@ -98,7 +98,7 @@ class Key:
 
     Attributes:
         url: Path and the query strings that count; what invalidation paths are compared with.
-        parts: The headers and cookies that count.
+        parts: The behaviour, as several can come to the same URL by rewriting; the headers and cookies that count.
     """
 
     url: str
@@ -121,7 +121,7 @@ class Behaviour:
         origin: Where answers come from: `http://host:port`, and a path that goes before each request's.
         path_pattern: Which paths: `*` is any characters, `?` any one, and case counts.
         key: What of a request, beside its path, tells stored responses apart. It also goes to the origin. By default
-            nothing does, as in CloudFront's CachingOptimized: not even query strings.
+            nothing does, as in CloudFront's CachingOptimized: not even query strings. Headers are named one by one.
         forward: What goes to the origin without telling stored responses apart. What is in neither does not reach the
             origin, save what describes a body, and Authorization with a method that writes.
         ttl: How long answers live.
@@ -131,6 +131,9 @@ class Behaviour:
         response_headers: What every answer carries, whatever the origin says: a response headers policy.
         error_pages: What is shown for errors, by their status. CloudFront has them for a whole distribution; here an
             API keeps its own errors.
+
+    Raises:
+        ConfigurationError: The origin is no address, or the key has all headers.
     """
 
     origin: str
@@ -148,6 +151,11 @@ class Behaviour:
             raise ConfigurationError(
                 f"the origin {self.origin!r} of the behaviour for {self.path_pattern!r} must read http://host:port"
             )
+        if "*" in self.key.headers:
+            raise ConfigurationError(
+                f"the key of the behaviour for {self.path_pattern!r} needs the names of the headers: all of them can "
+                "only be forwarded"
+            )
 
     def covers(self, path: str) -> bool:
         """Whether the behaviour is for this path; a pattern means the same with and without a leading slash."""
@@ -163,8 +171,9 @@ class Behaviour:
     def key_of(self, request: Request) -> Key:
         """What tells the request apart from others."""
         names = sorted(self.key.header_names())
-        headers = tuple(f"{name}: {request.value(name)}" for name in names)
-        return Key(self.key.of_target(request.target), (*headers, self.key.of_cookies(request.value("Cookie"))))
+        headers = [f"{name}: {request.value(name)}" for name in names if name in request.headers]
+        cookies = self.key.of_cookies(request.value("Cookie"))
+        return Key(self.key.of_target(request.target), (self.path_pattern, *headers, cookies))
 
     def forwarded(self, request: Request) -> Request:
         """The request as it goes to the origin, without the viewer's conditions and ranges."""

@@ -78,12 +78,12 @@ class Flight:
     """A request to an origin, from asking to the head of the answer.
 
     Attributes:
-        key: What is asked for.
+        place: What is asked for: a key, and what tells its variants apart.
         is_doomed: It was invalidated meanwhile, so the answer may be out of date and is not stored.
         is_abandoned: Who asked has gone, or does not wait; others may.
     """
 
-    key: Key
+    place: tuple[Key, Varying]
     is_doomed: bool = False
     is_abandoned: bool = False
     _landing: asyncio.Future[Landing] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -144,15 +144,15 @@ class Flights:
 
     def ask(self, exchange: Exchange, stale: Entry | None, *, shared: bool) -> Flight:
         """Ask for what can be stored: the whole, or whether a stored response still holds."""
-        flight = Flight(exchange.key)
+        flight = Flight(self._place(exchange))
         if shared:
-            self._shared[self._place(exchange)] = flight
+            self._shared[flight.place] = flight
         self._launch(flight, self._fetch_whole(flight, exchange, stale))
         return flight
 
     def carry(self, exchange: Exchange) -> Flight:
         """Ask just what the viewer has asked, and store nothing."""
-        flight = Flight(exchange.key)
+        flight = Flight(self._place(exchange))
         self._launch(flight, self._fetch_verbatim(flight, exchange))
         return flight
 
@@ -166,7 +166,7 @@ class Flights:
         Gives the number of responses that were dropped.
         """
         for flight in self._aloft.values():
-            if matches(flight.key.url):
+            if matches(flight.place[0].url):
                 flight.is_doomed = True
                 self._unshare(flight)
         return self._store.discard_where(lambda key: matches(key.url))
@@ -182,8 +182,8 @@ class Flights:
         return exchange.key, self._store.variant(exchange.key, exchange.plain)
 
     def _unshare(self, flight: Flight) -> None:
-        for place in [place for place, other in self._shared.items() if other is flight]:
-            del self._shared[place]
+        if self._shared.get(flight.place) is flight:
+            del self._shared[flight.place]
 
     def _land(self, flight: Flight, landing: Landing) -> None:
         self._unshare(flight)
@@ -228,14 +228,22 @@ class Flights:
         return self._fetch(exchange.behaviour.origin, request)
 
     async def _confirm(self, flight: Flight, exchange: Exchange, stale: Entry, answer: Head, asked: float) -> None:
-        """Take a 304; one that is about something else makes the stored response worthless."""
-        if not confirms(answer, stale.head):
+        """Take a 304; one about something else, or that forbids to store, makes the stored response worthless."""
+        head, now = freshened(stale.head, answer), self._clock()
+        policy = self._policy(exchange, head, now)
+        if policy is None or not confirms(answer, stale.head):
             self._store.discard(stale)
             await self._fetch_whole(flight, exchange, None)
             return
-        head, now = freshened(stale.head, answer), self._clock()
-        policy = policy_of(head, exchange.behaviour.ttl, now)
-        entry = replace(stale, head=head, policy=policy, requested=asked, received=now, held_until=0)
+        entry = replace(
+            stale,
+            head=head,
+            policy=policy,
+            requested=asked,
+            received=now,
+            varying=varying_of(head.value("Vary"), exchange.plain),
+            held_until=0,
+        )
         self._store.update(entry)
         self._land(flight, Kept(entry, Result.REFRESH_HIT))
 

@@ -1,11 +1,12 @@
 """The edge as a process serves it: an address for viewers, and one for the API and the figures."""
 
+import re
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from eventkit_local.edge.access import Access, Figures, Observe, log_access
 from eventkit_local.edge.answers import Answer
@@ -47,6 +48,7 @@ class Edge:
         return {"AWS_ENDPOINT_URL_CLOUDFRONT": self.endpoint_url}
 
 
+_AUTHORITY = re.compile(r"^https?://[^/?#]*", re.IGNORECASE)
 _DEFAULT_LIMITS = Limits()
 _DEFAULT_TIMEOUTS = Timeouts()
 
@@ -94,14 +96,14 @@ class _Viewers:
         self._observe = observe
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        asked = self._clock()
-        answer = await self._cache.answer(_received(request))
+        asked, received = self._clock(), _received(request)
+        answer = await self._cache.answer(received)
         response = web.StreamResponse(status=answer.head.status, headers=answer.head.headers)
         sending = _Sending(request, response, answer)
         try:
             await sending.send()
         finally:
-            access = sending.access(self._clock() - asked)
+            access = sending.access(received, self._clock() - asked)
             self._cache.figures.count(access)
             self._observe(access)
         return response
@@ -128,8 +130,7 @@ class _Sending:
             if self._request.transport is not None:
                 self._request.transport.abort()
         finally:
-            if self._answer.body is not None:
-                self._answer.body.close()
+            self._answer.close()
 
     async def _send_content(self) -> None:
         if self._answer.body is None:
@@ -139,18 +140,31 @@ class _Sending:
                 await self._response.write(piece)
                 self._size += len(piece)
 
-    def access(self, seconds: float) -> Access:
+    def access(self, received: Request, seconds: float) -> Access:
         """Tell what has come of it."""
         status, result = self._answer.head.status, self._answer.result
-        path = self._request.raw_path.partition("?")[0]
-        return Access(self._request.method, path, status, result, self._size, seconds, self._is_whole)
+        return Access(received.method, received.path, status, result, self._size, seconds, self._is_whole)
 
 
 def _received(request: web.BaseRequest) -> Request:
     return Request(
         method=request.method,
-        target=request.raw_path,
+        target=_target(request.raw_path),
         headers=headers_of(request.headers.copy()),
-        body=request.content.iter_any() if request.body_exists else None,
+        body=_content(request) if request.body_exists else None,
         viewer=request.remote or "",
     )
+
+
+def _target(sent: str) -> str:
+    """Path and query of a target, which may name the host too (RFC 9112, section 3.2.2)."""
+    target, is_absolute = _AUTHORITY.subn("", sent)
+    return f"/{target}" if is_absolute and not target.startswith("/") else target
+
+
+async def _content(request: web.BaseRequest) -> AsyncGenerator[bytes]:
+    """The content; a viewer who waits for a word before it sends it gets one (RFC 9110, section 10.1.1)."""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    async for piece in request.content.iter_any():
+        yield piece

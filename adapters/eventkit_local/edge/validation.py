@@ -8,6 +8,7 @@ from dataclasses import replace
 from multidict import CIMultiDict, CIMultiDictProxy
 from werkzeug.http import parse_date, parse_etags, unquote_etag
 
+from eventkit_local.edge.distribution import READ_METHODS
 from eventkit_local.edge.messages import Head, Request
 
 __all__ = ["conditional", "confirms", "freshened", "is_unchanged_for", "not_modified"]
@@ -19,7 +20,9 @@ _IN_A_304 = ("Cache-Control", "Content-Location", "Date", "ETag", "Expires", "La
 
 
 def is_unchanged_for(request: Request, head: Head) -> bool:
-    """Whether the viewer has this 200 already; If-None-Match counts before If-Modified-Since."""
+    """Whether the viewer, who reads, has this 200 already; If-None-Match counts before If-Modified-Since."""
+    if request.method not in READ_METHODS:
+        return False
     if (tags := request.value("If-None-Match")) is not None:
         known = parse_etags(tags)
         tag = unquote_etag(head.value("ETag"))[0]

@@ -41,6 +41,9 @@ sub vcl_recv {
         if (req.http.X-Edge-Stale) { set req.grace = 52w; } else { set req.grace = 0s; }
         return (hash);
     }
+    if (req.method ~ "^(GET|HEAD)$" && (req.http.Transfer-Encoding || req.http.Content-Length ~ "[1-9]")) {
+        return (synth(403));
+    }
     call edge_clear;
     call edge_root;
     set req.http.X-Edge-Path = regsub(req.url, "\?.*$", "");
@@ -183,8 +186,8 @@ def vcl_of(distribution: Distribution) -> str:
     """Write the configuration.
 
     Raises:
-        ConfigurationError: An origin is reached by https, a key has all headers, or a behaviour has what is not written
-            for Varnish: a rewrite, response headers or error pages.
+        ConfigurationError: An origin is reached by https, or a behaviour has what is not written for Varnish: a
+            rewrite, response headers or error pages.
     """
     for behaviour in distribution.behaviours:
         if behaviour.rewrite or behaviour.response_headers or behaviour.error_pages:
@@ -307,8 +310,6 @@ def _cookies(variable: str, names: Collection[str]) -> list[str]:
 
 
 def _key(key: Selection) -> list[str]:
-    if "*" in key.headers:
-        raise ConfigurationError("Varnish needs the names of the headers that are part of a key")
     lines = ["set req.http.X-Edge-Cookie = req.http.Cookie;", *_cookies("req.http.X-Edge-Cookie", key.cookies)]
     parts = [f"req.http.{name}" for name in sorted(key.header_names())] + ["req.http.X-Edge-Cookie"]
     joined = ' + "|" + '.join(parts)

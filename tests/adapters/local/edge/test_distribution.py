@@ -56,18 +56,21 @@ def test_the_names_of_headers_have_no_case_and_those_of_cookies_and_queries_have
     key = behaviour(key=selection).key_of(Request("GET", "/p?b=1&B=2", fields))
 
     assert key.url == "/p?B=2"
-    assert key.parts == ("accept-language: de", "A=2")
+    assert key.parts == ("*", "accept-language: de", "A=2")
 
 
-def test_a_missing_header_is_not_an_empty_one() -> None:
+@pytest.mark.parametrize("value", ["", "None"])
+def test_a_missing_header_is_none_with_any_value(value: str) -> None:
     selection = behaviour(key=Selection(headers=["X-A"]))
 
-    absent, empty = (
-        selection.key_of(Request("GET", "/")),
-        selection.key_of(Request("GET", "/", headers_of({"X-A": ""}))),
-    )
+    absent, present = Request("GET", "/"), Request("GET", "/", headers_of({"X-A": value}))
 
-    assert absent != empty
+    assert selection.key_of(absent) != selection.key_of(present)
+
+
+def test_a_key_with_all_headers_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="the names of the headers"):
+        behaviour(key=ALL_VIEWER)
 
 
 def test_the_viewers_address_goes_to_the_origin_and_its_conditions_do_not() -> None:

@@ -30,7 +30,18 @@ from eventkit_local.edge import (
 from eventkit_local.edge.cache import Cache
 from eventkit_local.edge.messages import Request
 from eventkit_local.edge.origin import Response
-from tests.adapters.local.edge.stage import NOON, Clock, Origin, Settings, ask, http_date, one, reply, validated
+from tests.adapters.local.edge.stage import (
+    NOON,
+    Clock,
+    Origin,
+    Settings,
+    ask,
+    http_date,
+    one,
+    open_origin,
+    reply,
+    validated,
+)
 
 PATIENCE = 10.0
 
@@ -136,6 +147,21 @@ async def test_a_304_about_something_else_is_not_believed(origin: Origin, clock:
     assert len(origin.asked) == 3
 
 
+async def test_a_304_says_anew_what_tells_responses_apart(origin: Origin, clock: Clock) -> None:
+    origin.replies["/page"] = validated("hallo", '"de"', Cache_Control="max-age=60")
+    german, english = {"Accept-Language": "de"}, {"Accept-Language": "en"}
+
+    async with edge_before(origin, clock, forward=Selection(headers=["Accept-Language"])) as edge:
+        await ask(edge, "/page", fields=german)
+        clock.now += 100
+        origin.replies["/page"] = validated("hallo", '"de"', Cache_Control="max-age=60", Vary="Accept-Language")
+        await ask(edge, "/page", fields=german)
+        origin.replies["/page"] = reply("hello", Cache_Control="max-age=60", Vary="Accept-Language")
+        seen = [await ask(edge, "/page", fields=fields) for fields in (english, german)]
+
+    assert [(each.cache, each.text) for each in seen] == [("Miss", "hello"), ("Hit", "hallo")]
+
+
 async def test_requests_for_a_stale_response_are_one_validation(origin: Origin, clock: Clock) -> None:
     origin.replies["/page"] = validated("hello", '"1"', Cache_Control="max-age=60")
 
@@ -185,6 +211,22 @@ async def test_a_failing_origin_is_left_alone_for_a_while(origin: Origin, clock:
     assert asked == 2
     assert (last.status, last.text) == (500, "broken")
     assert len(origin.asked) == 4
+
+
+async def test_an_origin_is_left_alone_no_longer_than_a_stale_response_may_stand_in(
+    origin: Origin, clock: Clock
+) -> None:
+    origin.replies["/page"] = reply("old", Cache_Control="max-age=60, stale-if-error=5")
+
+    async with edge_before(origin, clock, ttl=Ttl(error=10)) as edge:
+        await ask(edge, "/page")
+        origin.replies["/page"] = reply("broken", 500)
+        clock.now += 64
+        within = await ask(edge, "/page")
+        clock.now += 1
+        after = await ask(edge, "/page")
+
+    assert [(each.status, each.text) for each in (within, after)] == [(200, "old"), (500, "broken")]
 
 
 async def test_what_the_origin_has_replaced_does_not_stand_in(origin: Origin, clock: Clock) -> None:
@@ -341,13 +383,14 @@ async def test_who_goes_away_harms_nobody_who_waits_for_the_same(origin: Origin,
 class Endless:
     """A reply without an end, unless a part is asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: int = 200) -> None:
         self.freed: asyncio.Event = asyncio.Event()
+        self._status = status
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         if "Range" in request.headers:
             return web.Response(status=206, text="23", headers={"Content-Range": "bytes 2-3/*"})
-        response = web.StreamResponse(headers={"Cache-Control": "no-store"})
+        response = web.StreamResponse(status=self._status, headers={"Cache-Control": "no-store"})
         await response.prepare(request)
         try:
             while True:
@@ -597,6 +640,21 @@ async def test_a_path_stands_for_what_it_is_rewritten_to(origin: Origin, clock: 
     assert origin.asked == ["GET /post.html?a=1", "GET /posts/", "GET /post.html"]
 
 
+async def test_what_a_path_stands_for_is_the_origins_of_its_own_behaviour(origin: Origin, clock: Clock) -> None:
+    async with open_origin(clock) as other:
+        other.replies["/page"] = reply("other", Cache_Control="max-age=60")
+        origin.replies["/page"] = reply("own", Cache_Control="max-age=60")
+        behaviours = [
+            Behaviour(path_pattern="/other/*", origin=other.url, rewrite=("^/other", "")),
+            Behaviour(origin=origin.url),
+        ]
+
+        async with asyncio.timeout(PATIENCE), open_edge(Distribution(behaviours=behaviours), clock=clock) as edge:
+            answers = [await ask(edge, path) for path in ("/other/page", "/page")]
+
+    assert [answer.text for answer in answers] == ["other", "own"]
+
+
 async def test_every_answer_carries_the_headers_of_its_behaviour(origin: Origin, clock: Clock) -> None:
     origin.replies["/page"] = reply("hello", Cache_Control="max-age=60", X_Frame_Options="SAMEORIGIN")
     headers = {"X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff"}
@@ -623,6 +681,20 @@ async def test_an_error_has_a_page_of_its_own(origin: Origin, clock: Clock) -> N
         (404, "not here", "Error"),
         (200, "not here", "Hit"),
     ]
+
+
+async def test_an_error_is_given_up_with_the_viewer_who_waits_for_its_page(origin: Origin, clock: Clock) -> None:
+    origin.replies["/endless"] = endless = Endless(status=403)
+    origin.replies["/404.html"] = gate = Gate("not here")
+
+    async with edge_before(origin, clock, error_pages={403: ErrorPage("/404.html", 404)}) as edge:
+        leaving = asyncio.create_task(ask(edge, "/endless"))
+        await gate.arrived.wait()
+        leaving.cancel()
+        await endless.freed.wait()
+        gate.opened.set()
+
+    assert leaving.cancelled()
 
 
 async def test_an_error_stays_what_it_is_where_its_page_cannot_be_had(origin: Origin, clock: Clock) -> None:
@@ -687,16 +759,27 @@ async def test_lines_can_go_elsewhere(origin: Origin, clock: Clock) -> None:
     assert [(line.path, line.status, str(line.result), line.size) for line in lines] == [("/absent", 404, "Error", 12)]
 
 
-async def test_a_fault_of_the_edge_keeps_nobody_waiting(clock: Clock) -> None:
-    def faulty(_origin: str, _request: Request) -> AbstractAsyncContextManager[Response]:
-        raise LookupError("a fault")
+def faulty(_origin: str, _request: Request) -> AbstractAsyncContextManager[Response]:
+    raise LookupError("a fault")
 
+
+async def test_a_fault_of_the_edge_keeps_nobody_waiting(clock: Clock) -> None:
     cache = Cache(Distribution(behaviours=[Behaviour(origin="http://127.0.0.1:1")]), faulty, Limits(), clock)
 
     async with asyncio.timeout(PATIENCE):
         answers = await asyncio.gather(*(cache.answer(Request("GET", "/page")) for _ in range(3)))
 
     assert [answer.head.status for answer in answers] == [502] * 3
+
+
+@pytest.mark.parametrize("target", ["*", "example.com:443", "ftp://example.com/page"])
+async def test_a_target_that_is_no_path_is_refused(clock: Clock, target: str) -> None:
+    behaviour = Behaviour(origin="http://127.0.0.1:1", methods=ALL_METHODS)
+    cache = Cache(Distribution(behaviours=[behaviour]), faulty, Limits(), clock)
+
+    answer = await cache.answer(Request("OPTIONS", target))
+
+    assert answer.head.status == 400
 
 
 async def test_a_taken_port_is_named(origin: Origin, clock: Clock) -> None:

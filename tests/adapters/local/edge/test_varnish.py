@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from eventkit.errors import BackendError, ConfigurationError
-from eventkit_local.edge import ALL, Behaviour, Distribution, Selection, Ttl
+from eventkit_local.edge import Behaviour, Distribution, Selection, Ttl
 from eventkit_local.edge.varnish import find_varnish, open_varnish
 from eventkit_local.edge.vcl import ban, vcl_of
 from tests.adapters.local.edge.stage import Origin, ask, one, reply
@@ -33,13 +33,6 @@ def test_an_invalidation_path_is_a_condition_of_a_ban(path: str, condition: str)
 def test_an_origin_that_is_reached_by_https_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="by http alone"):
         vcl_of(Distribution(behaviours=[Behaviour(origin="https://example.com")]))
-
-
-def test_a_key_with_all_headers_is_refused() -> None:
-    behaviour = Behaviour(origin="http://127.0.0.1:1", key=Selection(headers=ALL))
-
-    with pytest.raises(ConfigurationError, match="the names of the headers"):
-        vcl_of(Distribution(behaviours=[behaviour]))
 
 
 def test_what_is_not_written_for_varnish_is_refused() -> None:
