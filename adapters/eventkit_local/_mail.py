@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email import message_from_bytes, policy
+from email.errors import MessageError
 from email.message import EmailMessage
 from typing import Any
 
@@ -12,6 +13,9 @@ __all__ = ["Mail", "parsed"]
 Fields = dict[str, Any]
 
 POLICY = policy.default
+
+BROKEN = (AttributeError, LookupError, MessageError, TypeError, ValueError)
+"""What the standard library's parser raises for broken mails, and for what is encoded in no way that it knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def parsed(name: str, received_at: datetime, sender: str, recipients: Sequence[s
 def _decoded(header: str, value: str) -> str:
     try:
         return _clean(str(POLICY.header_fetch_parse(header, value)))
-    except (AttributeError, IndexError, LookupError, TypeError, ValueError):  # how the parser fails for broken fields
+    except BROKEN:
         return _clean(value)
 
 
@@ -83,7 +87,7 @@ def _body(message: EmailMessage, kind: str) -> str:
     try:
         part: Any = message.get_body(preferencelist=(kind,))
         return "" if part is None else _clean(part.get_content())
-    except (LookupError, ValueError):  # a character set or an encoding that Python does not know
+    except BROKEN:
         return ""
 
 

@@ -7,7 +7,7 @@ from eventkit.errors import ConfigurationError, MissingExtraError
 from eventkit.outcomes import Reject
 
 try:
-    from jinja2 import Environment, StrictUndefined, Template, TemplateError, TemplateSyntaxError
+    from jinja2 import Environment, StrictUndefined, Template, TemplateSyntaxError
 except ModuleNotFoundError as error:
     raise MissingExtraError("jinja2", "email") from error
 
@@ -47,7 +47,7 @@ class MailTemplate:
         """The mail's parts. Raises `Reject` where a value is missing, or is not what the template does with it."""
         try:
             return Rendered(self._subject.render(values), self._text.render(values), self._html.render(values))
-        except TemplateError as error:
+        except Exception as error:  # whatever values and template make of each other, they will make of it again
             reason = f"the template cannot be filled in ({type(error).__name__}): compare its values with those given"
             raise Reject(reason, error=error) from error
 

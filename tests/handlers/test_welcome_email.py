@@ -343,6 +343,11 @@ class TestTemplates:
         with pytest.raises(Reject, match="UndefinedError"):
             await sent(Subscriber(email="ada@example.org"), mail=MailTemplate(**parts))
 
+    @pytest.mark.parametrize("source", ["{{ name + 1 }}", "{{ name | round }}"])
+    async def test_a_value_that_is_not_what_the_template_does_with_it_rejects_the_mail(self, source: str) -> None:
+        with pytest.raises(Reject, match="TypeError"):
+            await sent(Subscriber(email="ada@example.org"), mail=MailTemplate(subject="", text=source, html=""))
+
     @pytest.mark.parametrize("part", ["subject", "text", "html"])
     def test_what_is_no_template_is_told_at_once(self, part: str) -> None:
         parts = {"subject": "", "text": "", "html": "", part: "x\n{% if %}"}

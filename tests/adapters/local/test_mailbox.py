@@ -116,7 +116,8 @@ async def test_the_page_says_which_headers_the_emulator_drops(mailbox: Mailbox) 
 async def test_another_name_for_this_machine_is_not_answered(mailbox: Mailbox) -> None:
     assert (await got(mailbox.url))[0] == 200
     assert (await got(mailbox.url, "localhost"))[0] == 200
-    assert (await got(mailbox.url, "attacker.example"))[0] == 421
+    for host in ("attacker.example", "[", "localhost.attacker.example", "attacker.example:80@127.0.0.1"):
+        assert (await got(mailbox.url, host))[0] == 421
 
 
 async def test_a_mail_that_is_not_there_is_404(mailbox: Mailbox) -> None:
@@ -132,6 +133,22 @@ async def test_what_is_broken_in_a_mail_is_shown_as_it_is(mailbox: Mailbox) -> N
     assert status == 200
     assert mailbox.mails[0].subject == "=?nonsense?x?="
     assert len(await in_json(mailbox)) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(
+            b"Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: multipart/related\n\nx\n--a--\n",
+            id="a part that says it has parts, and has none",
+        ),
+        pytest.param(b"Content-Type: text (; charset*=utf-8''b\n\nHello", id="a comment that does not end"),
+    ],
+)
+async def test_a_body_that_cannot_be_read_is_left_out(mailbox: Mailbox, content: bytes) -> None:
+    mailbox.take("a@example.org", ["b@example.org"], b"Subject: broken\r\n" + content)
+
+    assert [(mail["subject"], mail["text"]) for mail in await in_json(mailbox)] == [("broken", "")]
 
 
 async def test_the_oldest_mails_go_where_there_are_too_many(mailbox: Mailbox) -> None:
