@@ -1,7 +1,7 @@
 """Mail through Amazon SES (API v2), for handlers that want a mailer.
 
-The role needs `ses:SendEmail` on the sender's identity, best with the condition `ses:FromAddress`, and on the identities
-that recipients have in the account, as in SES's sandbox all of them do.
+The role needs `ses:SendEmail` on the sender's identity, best with the condition `ses:FromAddress`, and on the
+identities that recipients have in the account, as in SES's sandbox all of them do.
 """
 
 from collections.abc import AsyncGenerator, Mapping

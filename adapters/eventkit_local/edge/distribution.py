@@ -168,6 +168,15 @@ class Behaviour:
         path, mark, query = request.target.partition("?")
         return replace(request, target=f"{re.sub(*self.rewrite, path)}{mark}{query}")
 
+    @property
+    def takes_cookies(self) -> bool:
+        """Whether any cookie goes to the origin.
+
+        Where none does, none comes back either, as in CloudFront: what is kept for everybody would hand one viewer's to
+        the next.
+        """
+        return bool(self.key.cookies or self.forward.cookies)
+
     def key_of(self, request: Request) -> Key:
         """What tells the request apart from others."""
         names = sorted(self.key.header_names())

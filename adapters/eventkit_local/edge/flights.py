@@ -1,8 +1,8 @@
 """Requests to origins: each is a flight with a task of its own, so a viewer who goes away harms nobody."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
@@ -223,9 +223,12 @@ class Flights:
         except OriginError as error:
             self._land(flight, Failed(error))
 
-    def _sent(self, exchange: Exchange, request: Request) -> AbstractAsyncContextManager[Response]:
+    @asynccontextmanager
+    async def _sent(self, exchange: Exchange, request: Request) -> AsyncGenerator[Response]:
         self._figures.origin_requests += 1
-        return self._fetch(exchange.behaviour.origin, request)
+        behaviour = exchange.behaviour
+        async with self._fetch(behaviour.origin, request) as response:
+            yield response if behaviour.takes_cookies else replace(response, head=response.head.without("Set-Cookie"))
 
     async def _confirm(self, flight: Flight, exchange: Exchange, stale: Entry, answer: Head, asked: float) -> None:
         """Take a 304; one about something else, or that forbids to store, makes the stored response worthless."""

@@ -340,5 +340,6 @@ def _bounds(behaviour: Behaviour) -> str:
             f"if (beresp.ttl > {ttl.maximum}s) {{ set beresp.ttl = {ttl.maximum}s; }}",
             f"if (beresp.ttl < {ttl.minimum}s) {{ set beresp.ttl = {ttl.minimum}s; }}",
             f'if ({ttl.minimum}s > 0s) {{ set beresp.http.X-Edge-Minimum = "1"; }}',
+            "" if behaviour.takes_cookies else "unset beresp.http.Set-Cookie;",
         ]
     )

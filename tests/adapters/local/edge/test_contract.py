@@ -164,6 +164,19 @@ async def test_what_is_not_selected_does_not_reach_the_origin(opened: Open, orig
     assert headers["Host"] == origin.url.removeprefix("http://")
 
 
+@pytest.mark.parametrize("said", ["max-age=60", "no-store"])
+@pytest.mark.parametrize(("forward", "given"), [(Selection(), None), (Selection(cookies=["theme"]), "theme=dark")])
+async def test_cookies_come_from_an_origin_that_gets_some(
+    opened: Open, origin: Origin, forward: Selection, given: str | None, said: str
+) -> None:
+    origin.replies["/page"] = reply(Cache_Control=said, Set_Cookie="theme=dark")
+
+    async with opened(one(origin, forward=forward)) as edge:
+        page = await ask(edge, "/page")
+
+    assert page.headers.get("Set-Cookie") == given
+
+
 async def test_all_that_a_viewer_sends_can_reach_the_origin(opened: Open, origin: Origin) -> None:
     origin.replies["/page"] = reply(Cache_Control="no-store")
     fields = {"Cookie": "session=1", "Authorization": "Bearer x", "Accept-Language": "de", "X-Own": "y"}

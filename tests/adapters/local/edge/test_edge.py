@@ -586,7 +586,7 @@ async def test_content_and_cookies_arrive_as_they_were_sent(origin: Origin, cloc
 
     origin.replies["/page"] = encoded
 
-    async with edge_before(origin, clock) as edge:
+    async with edge_before(origin, clock, forward=ALL_VIEWER) as edge:
         seen = await ask(edge, "/page")
 
     assert seen.content == b"\x1f\x8b not really"
