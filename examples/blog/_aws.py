@@ -6,7 +6,7 @@ whatever runs beside them.
 """
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -28,12 +28,9 @@ from examples.blog._settings import Settings
 from examples.blog._store import BlogStore
 from examples.blog._uploads import S3Uploads, Uploads
 
-__all__ = ["Ports", "blocking_table_and_uploads", "open_ports", "open_table_and_uploads"]
+__all__ = ["Ports", "blocking_table_and_uploads", "open_ports", "open_table_and_uploads", "signing"]
 
 CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
-
-# A form names the bucket's own host in its Region, which the pages' Content-Security-Policy allows.
-UPLOADS = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +71,24 @@ def _blocking_ports(settings: Settings) -> Ports:
 @asynccontextmanager
 async def open_table_and_uploads(settings: Settings) -> AsyncGenerator[tuple[BlogStore, Uploads]]:
     """What the API reaches, over aioboto3."""
-    async with _open_table(settings) as blog, _sdk("aioboto3").Session().client("s3", config=UPLOADS) as s3:
+    config = signing(os.environ)
+    async with _open_table(settings) as blog, _sdk("aioboto3").Session().client("s3", config=config) as s3:
         yield blog, S3Uploads(s3, _names().name(photos))
 
 
 def blocking_table_and_uploads(settings: Settings) -> tuple[BlogStore, Uploads]:
     """What the API reaches, over boto3."""
-    return _blocking_table(settings), S3Uploads(_sdk("boto3").client("s3", config=UPLOADS), _names().name(photos))
+    s3 = _sdk("boto3").client("s3", config=signing(os.environ))
+    return _blocking_table(settings), S3Uploads(s3, _names().name(photos))
+
+
+def signing(environ: Mapping[str, str]) -> Config:
+    """How forms are signed: they name the bucket's own host in its Region, as the pages' Content-Security-Policy does.
+
+    Where something stands for AWS, a bucket has no host of its own.
+    """
+    by_path = bool(environ.get("AWS_ENDPOINT_URL"))
+    return Config(signature_version="s3v4", s3={"addressing_style": "path" if by_path else "virtual"})
 
 
 @asynccontextmanager

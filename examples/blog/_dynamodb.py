@@ -22,12 +22,11 @@ from examples.blog._items import (
     Post,
     Subscriber,
     comment_sk,
-    later,
     photo_sk,
     post_pk,
     read_item,
 )
-from examples.blog._store import Article, Edit, Page, Position, shown
+from examples.blog._store import Article, Edit, Page, Position, covered, edited
 
 __all__ = ["DynamoDbBlog", "DynamoDbClient"]
 
@@ -39,6 +38,7 @@ WHOLE = 1_000
 
 REFUSED = "ConditionalCheckFailedException"
 ABSENT = "attribute_not_exists(pk)"
+KNOWN = "updated_at = :known"
 
 
 class DynamoDbClient(Protocol):
@@ -99,35 +99,52 @@ class DynamoDbBlog:
         return Page([Comment.model_validate(one) for one in found], more)
 
     async def photo(self, slug: str, photo: str) -> Photo | None:
-        key = _written(_key(slug, photo_sk(photo)))
-        found = await self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        return Photo.model_validate(image(found["Item"])) if "Item" in found else None
+        found = await self._item(_key(slug, photo_sk(photo)))
+        return None if found is None else Photo.model_validate(found)
 
     async def add(self, item: Post | Comment | Photo | Subscriber) -> bool:
-        request = {"TableName": self._table, "Item": _written(item.model_dump(exclude_none=True))}
-        return await _unless_refused(self._client.put_item(**request, ConditionExpression=ABSENT)) is not None
+        """An SDK repeats a request whose answer was lost, and is refused for what it has written itself."""
+        written = item.model_dump(exclude_none=True)
+        request = {"TableName": self._table, "Item": _written(written), "ConditionExpression": ABSENT}
+        if await _unless_refused(self._client.put_item(**request)) is not None:
+            return True
+        found = await self._item({"pk": item.pk, "sk": item.sk})
+        return found is not None and read_item.validate_python(found) == item
 
-    async def edit(self, slug: str, version: int, edit: Edit) -> Post | None:
-        changes = {
-            "title": edit.title,
-            "summary": edit.summary,
-            "text": edit.text,
-            "version": version + 1,
-            "edited_at": edit.at,
-            "updated_at": edit.at,
-        }
-        changed = await self._update(_key(slug), changes, "version = :known", {":known": version})
-        return None if changed is None else Post.model_validate(changed)
+    async def edit(self, post: Post, edit: Edit) -> Post | None:
+        return await self._change(post, lambda now: edited(now, edit) if now.edited_at == post.edited_at else None)
 
     async def settle(self, photo: Photo) -> None:
-        article = await self.article(photo.slug)
-        if article is not None and photo.status == "ready":
-            at = later(article.post, photo.updated_at)
-            cover = {"photo": shown(photo).model_dump(), "updated_at": at}
-            await self._update(_key(photo.slug), cover, "attribute_not_exists(#photo)", {})
+        post = await self._post(photo.slug)
+        if post is not None and photo.status == "ready":
+            await self._change(post, lambda now: covered(now, photo) if now.photo is None else None)
         became = photo.model_dump(include={"status", "reason", "sizes", "updated_at"}, exclude_none=True)
         key = _key(photo.slug, photo_sk(photo.id))
         await self._update(key, became, "#status = :waiting", {":waiting": "waiting"})
+
+    async def _change(self, post: Post, become: Callable[[Post], Post | None]) -> Post | None:
+        """Make of the post what `become` says; None, having changed nothing, where it says so, or the post is gone.
+
+        Where the post has been written since it was read, it is asked again: a change is made later than what it
+        replaces. A change that is found there already is ours, whose answer was lost, so that the SDK repeated it.
+        """
+        now: Post | None = post
+        while now is not None and (wanted := become(now)) is not None:
+            wanted = wanted.model_copy(update={"region": self._region})
+            if await self._update(_key(post.slug), _changes(now, wanted), KNOWN, {":known": now.updated_at}):
+                return wanted
+            now = await self._post(post.slug)
+            if now == wanted:
+                return now
+        return None
+
+    async def _post(self, slug: str) -> Post | None:
+        found = await self._item(_key(slug))
+        return None if found is None else Post.model_validate(found)
+
+    async def _item(self, key: Mapping[str, str]) -> Fields | None:
+        found = await self._client.get_item(TableName=self._table, Key=_written(key), ConsistentRead=True)
+        return image(found["Item"]) if "Item" in found else None
 
     async def _query(
         self, limit: int, start: Mapping[str, object], values: Mapping[str, object], **request: object
@@ -152,8 +169,8 @@ class DynamoDbBlog:
 
     async def _update(
         self, key: Mapping[str, str], changes: Mapping[str, object], condition: str, values: Mapping[str, object]
-    ) -> Fields | None:
-        """The item with these changes; None, having changed nothing, where the condition does not hold."""
+    ) -> bool:
+        """Change the item; False, having changed nothing, where the condition does not hold."""
         changes = {**changes, "region": self._region}
         request = {
             "TableName": self._table,
@@ -162,10 +179,8 @@ class DynamoDbBlog:
             "ConditionExpression": condition,
             "ExpressionAttributeNames": {f"#{name}": name for name in changes},  # many are reserved words
             "ExpressionAttributeValues": _written({**{f":{name}": value for name, value in changes.items()}, **values}),
-            "ReturnValues": "ALL_NEW",
         }
-        changed = await _unless_refused(self._client.update_item(**request))
-        return None if changed is None else image(changed["Attributes"])
+        return await _unless_refused(self._client.update_item(**request)) is not None
 
 
 async def _unless_refused(request: Awaitable[Fields]) -> Fields | None:
@@ -176,6 +191,12 @@ async def _unless_refused(request: Awaitable[Fields]) -> Fields | None:
         if cast("Fields", error.response)["Error"]["Code"] == REFUSED:
             return None
         raise
+
+
+def _changes(old: Post, new: Post) -> Fields:
+    """What a new post has that the old one has not."""
+    before = old.model_dump()
+    return {name: value for name, value in new.model_dump(exclude_none=True).items() if value != before[name]}
 
 
 def _key(slug: str, sk: str = POST) -> Mapping[str, str]:

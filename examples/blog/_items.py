@@ -20,6 +20,7 @@ __all__ = [
     "Item",
     "Photo",
     "Post",
+    "Shown",
     "Size",
     "Subscriber",
     "comment_sk",

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from examples.blog._items import POST, Comment, Headline, Photo, Post, Subscriber, later, photo_sk, post_pk
-from examples.blog._store import Article, Edit, Page, Position, shown
+from examples.blog._items import POST, Comment, Headline, Photo, Post, Subscriber, photo_sk, post_pk
+from examples.blog._store import Article, Edit, Page, Position, covered, edited
 
 __all__ = ["MemoryBlog"]
 
@@ -44,19 +44,18 @@ class MemoryBlog:
         return found if isinstance(found, Photo) else None
 
     async def add(self, item: Post | Comment | Photo | Subscriber) -> bool:
-        return self.items.setdefault((item.pk, item.sk), item) is item
+        return self.items.setdefault((item.pk, item.sk), item) == item
 
-    async def edit(self, slug: str, version: int, edit: Edit) -> Post | None:
-        post = self._post(slug)
-        if post is None or post.version != version:
+    async def edit(self, post: Post, edit: Edit) -> Post | None:
+        found = self._post(post.slug)
+        if found is None or found.edited_at != post.edited_at:
             return None
-        texts = {"title": edit.title, "summary": edit.summary, "text": edit.text}
-        return self._update(post, {**texts, "version": version + 1, "edited_at": edit.at, "updated_at": edit.at})
+        return self._put(edited(found, edit))
 
     async def settle(self, photo: Photo) -> None:
         post, waiting = self._post(photo.slug), await self.photo(photo.slug, photo.id)
         if post is not None and post.photo is None and photo.status == "ready":
-            self._update(post, {"photo": shown(photo), "updated_at": later(post, photo.updated_at)})
+            self._put(covered(post, photo))
         if waiting is not None and waiting.status == "waiting":
             self.items[photo.pk, photo.sk] = photo
 
@@ -64,10 +63,10 @@ class MemoryBlog:
         found = self.items.get((post_pk(slug), POST))
         return found if isinstance(found, Post) else None
 
-    def _update(self, post: Post, changes: dict[str, object]) -> Post:
-        changed = post.model_copy(update={**changes, "region": self._region})
-        self.items[post.pk, post.sk] = changed
-        return changed
+    def _put(self, post: Post) -> Post:
+        here = post.model_copy(update={"region": self._region})
+        self.items[post.pk, post.sk] = here
+        return here
 
 
 def _position(post: Post) -> Position:

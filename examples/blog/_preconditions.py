@@ -1,15 +1,24 @@
-"""Whether a request's preconditions hold (RFC 9110, 13.1).
+"""Entity tags of posts, and whether a request's preconditions hold (RFC 9110, 13.1).
 
-A post's tag is `"<version>.<ready photos>"`, and an edit competes with other edits only: If-Match is compared by the
-version, so that a thumbnail that is made while somebody writes does not cost them their text.
+A post's tag is `"<time of the last edit>.<ready photos>"`. It has the time and not the version, since two Regions may
+each make a version 2 at once, of which one remains. An edit competes with other edits only: If-Match is compared by the
+time, so that a thumbnail that is made while somebody writes does not cost them their text.
 """
 
 import re
 
-__all__ = ["is_fresh", "version_to_edit"]
+from examples.blog._store import Article
+
+__all__ = ["is_edit_of", "is_fresh", "tag_of"]
 
 TAG = re.compile(r'(W/)?("[^"]*")')
-STRONG = re.compile(r'(?<!W/)"(\d{1,9})\.\d{1,9}"')
+STRONG = re.compile(r'(?<!W/)"(\d{1,15})\.\d{1,9}"')
+
+
+def tag_of(article: Article) -> str:
+    """The entity tag: another for each edit, and for each photo that has become ready."""
+    ready = sum(photo.status == "ready" for photo in article.photos)
+    return f'"{article.post.edited_at}.{ready}"'
 
 
 def is_fresh(if_none_match: str | None, tag: str) -> bool:
@@ -19,7 +28,6 @@ def is_fresh(if_none_match: str | None, tag: str) -> bool:
     return if_none_match.strip() == "*" or any(found == tag for _, found in TAG.findall(if_none_match))
 
 
-def version_to_edit(if_match: str, version: int) -> int | None:
-    """The version to edit; None where the one that there is does not match. Weak tags never do (RFC 9110, 13.1.1)."""
-    versions = {int(found) for found in STRONG.findall(if_match)}
-    return version if if_match.strip() == "*" or version in versions else None
+def is_edit_of(if_match: str, edited_at: int) -> bool:
+    """Whether what was edited is as it was at this time. Weak tags never match (RFC 9110, 13.1.1)."""
+    return if_match.strip() == "*" or edited_at in map(int, STRONG.findall(if_match))

@@ -1,5 +1,7 @@
 """The blog's files, and how the edge answers, on this machine. For AWS `template.yaml` says the same."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,9 @@ __all__ = ["distribution_of", "publish"]
 
 WEB = Path(__file__).with_name("web")
 
+UNNAMED = "us-east-1"
+"""The Region that S3 does not want to be told of ("CreateBucket" in its API reference)."""
+
 CACHED = "public, max-age=300"
 """How long the site's files are kept by whoever has them."""
 
@@ -27,7 +32,7 @@ KEPT = Ttl(default=300)
 AS_SAID = Ttl(default=0)
 """The API says how long everything of it may be kept."""
 
-GONE = dict.fromkeys((403, 404), ErrorPage("/404.html", 404))
+GONE: Mapping[int, ErrorPage] = dict.fromkeys((403, 404), ErrorPage("/404.html", 404))
 """What is not there; S3 says 403 to who may not list."""
 
 POLICY = (
@@ -78,8 +83,11 @@ def distribution_of(api: str, s3: str, site: str, photos: str) -> Distribution:
 
 
 async def publish(s3: Any, bucket: str) -> None:  # noqa: ANN401 - aioboto3's client, which is typed by packages that users need not have
-    """Make the site's bucket, and put the site's files into it."""
-    await s3.create_bucket(Bucket=bucket)
+    """Make the site's bucket in the client's Region, and put the site's files into it."""
+    region = s3.meta.region_name
+    where = {} if region == UNNAMED else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):  # the emulator has been used before
+        await s3.create_bucket(Bucket=bucket, **where)
     for file in sorted(WEB.rglob("*")):
         if file.is_file():
             await s3.put_object(

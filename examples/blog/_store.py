@@ -6,9 +6,9 @@ from typing import Annotated, Generic, NamedTuple, Protocol, TypeVar
 
 from pydantic import Field, StringConstraints
 
-from examples.blog._items import Comment, Headline, Photo, Post, Shown, Subscriber
+from examples.blog._items import Comment, Headline, Photo, Post, Shown, Subscriber, later
 
-__all__ = ["Article", "BlogStore", "Edit", "Id", "Page", "Position", "shown"]
+__all__ = ["Article", "BlogStore", "Edit", "Id", "Page", "Position", "covered", "edited"]
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class Article:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What an edit makes of a post; `at` is in milliseconds since 1970."""
+    """What an edit makes of a post; `at` is the time by our clock, in milliseconds since 1970."""
 
     title: str
     summary: str
@@ -73,11 +73,14 @@ class BlogStore(Protocol):
         ...
 
     async def add(self, item: Post | Comment | Photo | Subscriber) -> bool:
-        """Write an item; False, having written nothing, where its key is taken."""
+        """Write an item; False, having written nothing, where its key is taken by another."""
         ...
 
-    async def edit(self, slug: str, version: int, edit: Edit) -> Post | None:
-        """Edit this version of the post; None where another edit came first, or there is no such post."""
+    async def edit(self, post: Post, edit: Edit) -> Post | None:
+        """Edit the post as it was read; None where another edit came first, or it is not there any more.
+
+        A photo that has become the post's own since then is no edit.
+        """
         ...
 
     async def settle(self, photo: Photo) -> None:
@@ -88,6 +91,14 @@ class BlogStore(Protocol):
         ...
 
 
-def shown(photo: Photo) -> Shown:
-    """The photo as a post carries it."""
-    return Shown(id=photo.id, name=photo.name, sizes=photo.sizes)
+def edited(post: Post, edit: Edit) -> Post:
+    """The post, edited."""
+    at = later(post, edit.at)
+    texts = {"title": edit.title, "summary": edit.summary, "text": edit.text}
+    return post.model_copy(update={**texts, "version": post.version + 1, "edited_at": at, "updated_at": at})
+
+
+def covered(post: Post, photo: Photo) -> Post:
+    """The post with a photo as its own."""
+    cover = Shown(id=photo.id, name=photo.name, sizes=photo.sizes)
+    return post.model_copy(update={"photo": cover, "updated_at": later(post, photo.updated_at)})

@@ -22,7 +22,11 @@ PATIENCE = aiohttp.ClientTimeout(total=30)
 
 
 class UnexpectedAnswerError(EventkitError):
-    """The blog answered what it should not."""
+    """The blog answered what it should not, with this status; None where it did not answer."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status: int | None = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Reading:
 
 
 class Visitor:
-    """A visitor of the blog at one address. Its verbs raise `UnexpectedAnswerError`, and `aiohttp.ClientError`."""
+    """A visitor of the blog at one address. Its verbs raise `UnexpectedAnswerError`."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
@@ -50,7 +54,7 @@ class Visitor:
     async def read(self, path: str) -> Reading:
         """Read a page, a file or data, whatever its status is."""
         began = perf_counter()
-        async with self._session.get(self._url + path) as response:
+        async with self._answer("GET", self._url + path) as response:
             body = await response.read()
             return Reading(response.status, body, response.headers, perf_counter() - began)
 
@@ -66,8 +70,7 @@ class Visitor:
     async def edit(self, slug: str, title: str, text: str) -> None:
         """Edit a post as it is now."""
         path = f"/api/posts/{slug}"
-        async with self._session.get(self._url + path) as response:
-            tag = response.headers.get("ETag", "")
+        tag = (await self.read(path)).headers.get("ETag", "")
         await self._call("PUT", path, {"title": title, "text": text}, {"If-Match": tag})
 
     async def comment(self, slug: str, author: str, text: str) -> None:
@@ -84,9 +87,8 @@ class Visitor:
         made = await self._call("POST", f"/api/posts/{slug}/photos", wish)
         form = aiohttp.FormData(made["upload"]["fields"])
         form.add_field("file", picture.data, filename="photo", content_type=picture.type)
-        async with self._session.post(made["upload"]["url"], data=form) as response:
-            if response.status >= FAILURES:
-                raise UnexpectedAnswerError(f"the upload of {picture.about!r} was answered with {response.status}")
+        async with self._answer("POST", made["upload"]["url"], data=form) as response:
+            await _check(response)
         return str(made["photo"]["id"])
 
     async def photo(self, slug: str, photo: str) -> Fields:
@@ -97,12 +99,24 @@ class Visitor:
     async def _call(
         self, method: str, path: str, body: Fields | None = None, headers: Mapping[str, str] | None = None
     ) -> Fields:
-        async with self._session.request(method, self._url + path, json=body, headers=headers) as response:
-            if response.status >= FAILURES:
-                text = await response.text()
-                raise UnexpectedAnswerError(f"{method} {path} was answered with {response.status}: {text}")
+        async with self._answer(method, self._url + path, json=body, headers=headers) as response:
+            await _check(response)
             found: Fields = await response.json()
             return found
+
+    @asynccontextmanager
+    async def _answer(self, method: str, url: str, **request: Any) -> AsyncGenerator[aiohttp.ClientResponse]:  # noqa: ANN401 - aiohttp's own
+        try:
+            async with self._session.request(method, url, **request) as response:
+                yield response
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise UnexpectedAnswerError(f"{method} {url} was not answered: {type(error).__name__}") from error
+
+
+async def _check(response: aiohttp.ClientResponse) -> None:
+    if response.status >= FAILURES:
+        answered = f"{response.method} {response.url} was answered with {response.status}"
+        raise UnexpectedAnswerError(f"{answered}: {await response.text()}", response.status)
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from ulid import ULID
 
 from eventkit_handlers.welcome_email import address_key
 from examples.blog._cursors import Cursors
+from examples.blog._head import HeadAsGet
 from examples.blog._items import (
     POST,
     SUBSCRIBER,
@@ -25,7 +26,6 @@ from examples.blog._items import (
     Post,
     Subscriber,
     comment_sk,
-    later,
     now,
     photo_sk,
     post_pk,
@@ -49,7 +49,7 @@ from examples.blog._models import (
     Uploading,
 )
 from examples.blog._photos import upload_key
-from examples.blog._preconditions import is_fresh, version_to_edit
+from examples.blog._preconditions import is_edit_of, is_fresh, tag_of
 from examples.blog._problems import ProblemError, answer_with_problems, responses
 from examples.blog._store import Article, BlogStore, Edit, Id, Position
 from examples.blog._texts import is_slug, slug_of, summary_of
@@ -114,6 +114,7 @@ def create_api(
     )
     app.state.services = Services(blog, uploads, region, now, new_id)
     app.include_router(router, prefix="/api")
+    app.add_middleware(HeadAsGet)
     answer_with_problems(app)
     return app
 
@@ -161,9 +162,9 @@ def _place(cursors: Cursors[P], cursor: str | None) -> P | None:
         raise ProblemError(HTTPStatus.BAD_REQUEST, "The cursor is none of this listing's.") from None
 
 
-def _written(response: Response, view: PostView) -> PostView:
-    response.headers.update({"Cache-Control": NO_STORE, "ETag": view.tag})
-    return view
+def _written(response: Response, article: Article) -> PostView:
+    response.headers.update({"Cache-Control": NO_STORE, "ETag": tag_of(article)})
+    return PostView.of(article, MEDIA)
 
 
 @router.get("/health", tags=["health"])
@@ -201,7 +202,7 @@ async def create_post(body: NewPost, response: Response, given: Given) -> PostVi
         )
         if await given.blog.add(post):
             response.headers["Location"] = f"/api/posts/{slug}"
-            return _written(response, PostView.of(Article(post, ()), MEDIA))
+            return _written(response, Article(post, ()))
     raise ProblemError(HTTPStatus.CONFLICT, "There are posts of this title already; choose another.")
 
 
@@ -210,12 +211,11 @@ async def get_post(
     article: Known, response: Response, if_none_match: Annotated[str | None, Header()] = None
 ) -> PostView | Response:
     """A post with its photos."""
-    view = PostView.of(article, MEDIA)
-    headers = {"Cache-Control": ARTICLE, "ETag": view.tag}
-    if is_fresh(if_none_match, view.tag):
+    headers = {"Cache-Control": ARTICLE, "ETag": tag_of(article)}
+    if is_fresh(if_none_match, headers["ETag"]):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     response.headers.update(headers)
-    return view
+    return PostView.of(article, MEDIA)
 
 
 @router.put(
@@ -233,12 +233,12 @@ async def edit_post(
     """Edit a post, unless somebody else has edited it since; a photo that became ready meanwhile is no edit."""
     if if_match is None:
         raise ProblemError(HTTPStatus.PRECONDITION_REQUIRED, "Say which version you have edited: If-Match, its ETag.")
-    version = version_to_edit(if_match, article.post.version)
-    edit = Edit(body.title, summary_of(body.text), body.text, later(article.post, given.now()))
-    post = None if version is None else await given.blog.edit(article.post.slug, version, edit)
+    edit = Edit(body.title, summary_of(body.text), body.text, given.now())
+    matches = is_edit_of(if_match, article.post.edited_at)
+    post = await given.blog.edit(article.post, edit) if matches else None
     if post is None:
         raise ProblemError(HTTPStatus.PRECONDITION_FAILED, "Another edit came first; read the post again.")
-    return _written(response, PostView.of(Article(post, article.photos), MEDIA))
+    return _written(response, Article(post, article.photos))
 
 
 @router.get(

@@ -10,10 +10,13 @@ import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from email.utils import parseaddr
 from importlib import import_module
 from typing import Any
 
-from eventkit.errors import ConfigurationError
+from botocore.exceptions import BotoCoreError, ClientError
+
+from eventkit.errors import BackendError, ConfigurationError
 from eventkit_local.dev import Session, environment
 from eventkit_local.edge import Edge, open_edge
 from eventkit_local.global_tables import global_table
@@ -22,7 +25,7 @@ from eventkit_local.serving import serving
 from examples.blog._photographs import photographs
 from examples.blog._resources import photos
 from examples.blog._seeds import Seeded, seed
-from examples.blog._settings import SENDER
+from examples.blog._settings import Settings
 from examples.blog._site import distribution_of, publish
 from examples.blog._visitor import visiting
 from examples.blog._wiring import open_api
@@ -99,10 +102,14 @@ async def open_blog(session: Session) -> AsyncGenerator[Blog]:
 async def _prepare() -> None:
     """Put the site into its bucket, and have SES know the sender."""
     aws: Any = import_module("aioboto3").Session()
-    async with aws.client("s3") as s3, aws.client("sesv2") as ses:
-        await publish(s3, SITE_BUCKET)
-        with suppress(ses.exceptions.AlreadyExistsException):  # the emulator has been used before
-            await ses.create_email_identity(EmailIdentity=SENDER.partition("<")[2].rstrip(">"))
+    _, sender = parseaddr(Settings.from_environ(os.environ).sender)
+    try:
+        async with aws.client("s3") as s3, aws.client("sesv2") as ses:
+            await publish(s3, SITE_BUCKET)
+            with suppress(ses.exceptions.AlreadyExistsException):  # the emulator has been used before
+                await ses.create_email_identity(EmailIdentity=sender)
+    except (BotoCoreError, ClientError) as error:
+        raise BackendError(f"the emulator does not take the site or the sender of mail: {error}") from error
 
 
 @asynccontextmanager

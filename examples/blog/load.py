@@ -9,10 +9,12 @@ and of one process that is client, edge and API at once, and only their ratio me
 import asyncio
 import logging
 import random
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from statistics import quantiles
 
@@ -23,7 +25,7 @@ from examples.blog._visitor import UnexpectedAnswerError, Visitor, visiting
 from examples.blog.app import app
 from examples.blog.dev import Blog, open_blog
 
-__all__ = ["Deed", "Measured", "Plan", "deeds", "main", "measure"]
+__all__ = ["Deed", "Load", "Measured", "Plan", "deeds", "main", "measure"]
 
 WRITES = 0.01
 ENOUGH = 0.95
@@ -89,6 +91,8 @@ def main(arguments: Sequence[str]) -> int:
     except EventkitError as error:
         print(f"The load cannot be made: {error}")
         return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     path = Path(arguments[0]) if arguments else OUT
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(_chart(through, past), encoding="utf-8")
@@ -116,17 +120,15 @@ async def _load(plan: Plan, blog: Blog, url: str) -> Measured:
     async with visiting(url, plan.concurrency) as visitor, visiting(blog.api) as author:
         slugs = [await author.publish(f"Post {rank}", "Text. " * 200, "Ada") for rank in range(plan.posts)]
         before = blog.edge.figures.origin_requests
-        load = _Load(visitor, slugs, deeds(plan))
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(plan.concurrency):
-                tasks.create_task(load.run())
+        load = Load(visitor, slugs, deeds(plan))
+        await load.run(plan.concurrency)
         asked = blog.edge.figures.origin_requests - before
     origin = asked if url == blog.edge.url else plan.requests
     return Measured(load.seconds, load.hits, origin, load.conflicts)
 
 
-class _Load:
-    """Does deeds until there are none left, in as many tasks as run it."""
+class Load:
+    """Does deeds until there are none left."""
 
     def __init__(self, visitor: Visitor, slugs: Sequence[str], left: Iterator[Deed]) -> None:
         self._visitor = visitor
@@ -136,7 +138,16 @@ class _Load:
         self.hits = 0
         self.conflicts = 0
 
-    async def run(self) -> None:
+    async def run(self, concurrency: int) -> None:
+        """Do them, so many at a time. Raises the first `UnexpectedAnswerError`, and ends the others."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(concurrency):
+                    tasks.create_task(self._run())
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+    async def _run(self) -> None:
         for deed in self._left:
             slug = self._slugs[deed.rank]
             match deed.kind:
@@ -153,16 +164,18 @@ class _Load:
 
     async def _read(self, path: str) -> None:
         reading = await self._visitor.read(path)
-        if reading.status != 200:  # noqa: PLR2004 - all of them are there
-            raise UnexpectedAnswerError(f"GET {path} was answered with {reading.status}")
+        if reading.status != HTTPStatus.OK:
+            raise UnexpectedAnswerError(f"GET {path} was answered with {reading.status}", reading.status)
         self.seconds.append(reading.seconds)
         self.hits += reading.cache == "Hit"
 
     async def _edit(self, slug: str) -> None:
         try:
             await self._visitor.edit(slug, "A new title", "Another text. " * 100)
-        except UnexpectedAnswerError:  # 412: somebody else's edit came first, or the edge does not know of it yet
-            self.conflicts += 1
+        except UnexpectedAnswerError as error:
+            if error.status != HTTPStatus.PRECONDITION_FAILED:
+                raise
+            self.conflicts += 1  # somebody else's edit came first, or the edge does not know of it yet
 
 
 def _told(plan: Plan, through: Measured, past: Measured) -> Iterator[str]:

@@ -112,11 +112,13 @@ def _redrive(queue: Resource) -> tuple[str, int] | None:
 def _notifications(stack: Stack, bucket: Resource) -> object:
     """The events, the prefixes of the keys, and the queue that they reach by their topic."""
     found: list[Fields] = bucket.properties["NotificationConfiguration"].get("TopicConfigurations", [])
-    prefixes = [rule["Value"] for one in found for rule in one.get("Filter", {}).get("S3Key", {}).get("Rules", ())]
+    rules = [rule for one in found for rule in one.get("Filter", {}).get("S3Key", {}).get("Rules", ())]
+    prefixes = [one["Value"] if one["Name"] == "prefix" else f"{one['Name']} {one['Value']}" for one in rules]
     queues = [
         (name_in(one.properties["Endpoint"]), one.properties.get("RawMessageDelivery", False))
         for one in stack.of_type("AWS::SNS::Subscription")
         if one.properties["TopicArn"] in [configuration["Topic"] for configuration in found]
+        and one.properties["Protocol"] == "sqs"
     ]
     return sorted(one["Event"] for one in found), sorted(prefixes), *queues
 
@@ -220,6 +222,8 @@ def _mapping(stack: Stack, app: App, names: Names) -> Iterator[str]:
     for one in mappings:
         if one["FunctionName"] != stack[FUNCTION].name or not one.get("Enabled", True):
             yield f"{one['EventSourceArn']}: its mapping leads to no function"
+        if "FilterCriteria" in one:  # what a mapping filters out, no route is asked about
+            yield f"{one['EventSourceArn']}: its mapping filters, which is the app's to do"
 
 
 def _kind(arn: Any) -> str:  # noqa: ANN401 - parsed YAML

@@ -22,7 +22,7 @@ from examples.blog._photographs import Picture, bomb, cut_short, drawn, photogra
 from examples.blog._replay import batches
 from examples.blog._seeds import POSTS
 from examples.blog._story import Story
-from examples.blog._visitor import Reading
+from examples.blog._visitor import Reading, UnexpectedAnswerError, visiting
 
 
 def seen(event: AwsEvent, outcome: Outcome = DONE, handler: str = "make_thumbnails") -> Seen:
@@ -148,6 +148,24 @@ def test_pictures_are_drawn_where_the_photographs_cannot_be_fetched(
     assert found == drawn()
     assert "the photographs could not be fetched; pip said: ERROR: No matching distribution" in lines[-1]
     assert lines[-1].endswith("; pictures are drawn in their place")
+
+
+def test_pictures_are_drawn_where_the_photographs_cannot_be_kept(tmp_path: Path) -> None:
+    lines: list[str] = []
+    (tmp_path / "cache").write_text("in the way", encoding="utf-8")
+
+    found = photographs(lines.append, tmp_path / "cache")
+
+    assert found == drawn()
+    assert "the photographs could not be kept in" in lines[-1]
+
+
+async def test_a_blog_that_is_not_there_is_one_clear_error() -> None:
+    async with visiting("http://127.0.0.1:9") as visitor:
+        with pytest.raises(UnexpectedAnswerError, match=r"GET http://.*:9/api/posts was not answered") as caught:
+            await visitor.data("/api/posts")
+
+    assert caught.value.status is None
 
 
 def test_files_that_are_up_to_no_good_are_small_and_refused(pictures: Mapping[str, Picture]) -> None:

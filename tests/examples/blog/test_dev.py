@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from eventkit.errors import ConfigurationError
-from eventkit_local.dev import Aws, Session, dev_session, local_aws
+from eventkit.errors import BackendError, ConfigurationError
+from eventkit_local.dev import Aws, Session, dev_session, environment, local_aws
 from examples.blog._seeds import POSTS
 from examples.blog._visitor import Visitor, visiting
 from examples.blog.app import app
@@ -96,6 +96,39 @@ async def test_an_emulator_that_has_been_used_before_keeps_its_posts() -> None:
             listing = await visitor.data("/api/posts")
 
     assert (len(first.posts), len(second.posts), len(listing["items"])) == (len(POSTS), 0, len(POSTS))
+
+
+async def test_an_emulator_may_have_another_name_and_another_region() -> None:
+    with local_aws() as aws:
+        port = aws.environ["AWS_ENDPOINT_URL"].rpartition(":")[2]
+        elsewhere = {"AWS_ENDPOINT_URL": f"http://localhost:{port}", "AWS_REGION": "eu-west-1"}
+        with environment(elsewhere), local_aws() as there:
+            blogs = [await opened_at(there) for _ in range(2)]
+
+    assert [(len(one.posts), one.region) for one in blogs] == [(len(POSTS), "us-east-1"), (0, "us-east-1")]
+
+
+async def opened_at(aws: Aws) -> Blog:
+    async with dev_session(app, aws=aws) as opened, open_blog(opened) as found, visiting(found.edge.url) as visitor:
+        assert (await visitor.read("/")).status == 200
+    return found
+
+
+async def test_an_emulator_that_does_not_take_the_site_is_one_clear_error() -> None:
+    async with session() as opened:
+        with environment({"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}), pytest.raises(BackendError, match="the site"):
+            async with open_blog(opened):
+                pass
+
+
+async def test_mail_may_come_from_another_sender() -> None:
+    with environment({"BLOG_SENDER": "Ada's blog <ada@example.com>"}):
+        async with session() as opened, open_blog(opened) as found, opened.polling():
+            async with visiting(found.edge.url) as visitor:
+                await visitor.subscribe("grace@example.org", "Grace")
+            (mail,) = await found.mailbox.wait_for("grace@example.org")
+
+    assert mail.sender == "ada@example.com"
 
 
 async def test_an_account_gets_no_blog_around_the_app() -> None:

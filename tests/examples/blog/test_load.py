@@ -6,8 +6,16 @@ from collections import Counter
 
 import pytest
 
+from eventkit_local.dev import environment
+from eventkit_local.serving import serving
 from examples.blog._chart import Bar, Panel, chart
-from examples.blog.load import Deed, Measured, Plan, deeds, measure
+from examples.blog._items import Post
+from examples.blog._memory import MemoryBlog
+from examples.blog._store import Edit
+from examples.blog._visitor import UnexpectedAnswerError, visiting
+from examples.blog.api import create_api
+from examples.blog.load import Deed, Load, Measured, Plan, deeds, main, measure
+from tests.examples.blog.stand_ins import Forms, a_post
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -46,6 +54,43 @@ def test_a_chart_is_xml_whose_bars_are_as_long_as_their_values() -> None:
     assert float(bars[0].get("width", 0)) == 2 * float(bars[1].get("width", 0))
     assert [text.text for text in root.iter(f"{SVG}text")] == ["<Pets>", "cats", "two", "dogs", "one"]
     assert "prefers-color-scheme: dark" in drawn
+
+
+@pytest.mark.parametrize("kind", ["post", "comments", "comment", "edit"])
+async def test_a_load_ends_with_the_first_answer_that_is_none(kind: str) -> None:
+    async with serving(create_api(MemoryBlog(), Forms())) as url, visiting(url) as visitor:
+        load = Load(visitor, ["nothing"], iter([Deed(kind, 0)] * 4))
+
+        with pytest.raises(UnexpectedAnswerError, match="answered with 404"):
+            await load.run(2)
+
+    assert (load.seconds, load.conflicts) == ([], 0)
+
+
+class Contested(MemoryBlog):
+    """Another edit always comes first."""
+
+    async def edit(self, post: Post, edit: Edit) -> Post | None:
+        await super().edit(post, edit)
+        return None
+
+
+async def test_an_edit_that_comes_too_late_is_counted() -> None:
+    blog = Contested()
+    await blog.add(a_post())
+    async with serving(create_api(blog, Forms())) as url, visiting(url) as visitor:
+        load = Load(visitor, ["hello"], iter([Deed("edit", 0), Deed("post", 0)]))
+
+        await load.run(1)
+
+    assert (load.conflicts, len(load.seconds)) == (1, 1)
+
+
+def test_a_load_that_cannot_be_made_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with environment({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}):
+        assert main([]) == 1
+
+    assert capsys.readouterr().out.startswith("The load cannot be made: ")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the emulator runs on Linux and macOS")

@@ -1,15 +1,16 @@
 """The edge on this machine is that of the template: whoever changes one of them alone is told what differs."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pytest
 
-from eventkit_local.edge import Behaviour, Distribution
+from eventkit_local.edge import Behaviour, Distribution, Selection
 from eventkit_local.edge.messages import Request
 from examples.blog._site import distribution_of
-from tests.examples.blog.blog_stack import altered, deployed, rewritten
+from tests.examples.blog.blog_stack import GONE, altered, deployed, rewritten
 from tests.examples.blog.cloudformation import STACK, Fields, Stack
 
 API, S3 = "http://127.0.0.1:1", "http://127.0.0.1:2"
@@ -19,6 +20,17 @@ DEPLOYED_ONLY = {"Strict-Transport-Security", "Cache-Control"}
 """There is no https on this machine; and what lives for a year is tiresome while one works on it."""
 
 
+class Selected(NamedTuple):
+    """The names of what is taken of a request; `*` is everything."""
+
+    headers: frozenset[str]
+    cookies: frozenset[str]
+    queries: frozenset[str]
+
+    def with_(self, other: "Selected") -> "Selected":
+        return Selected(*(one | another for one, another in zip(self, other, strict=True)))
+
+
 @dataclass(frozen=True)
 class Edge:
     """What an edge does with the requests for some paths."""
@@ -26,7 +38,8 @@ class Edge:
     pattern: str
     origin: str
     methods: frozenset[str]
-    queries: Sequence[str]
+    key: Selected
+    forwarded: Selected  # what tells responses apart goes to the origin, too
     lifetimes: tuple[float | None, ...]
     headers: Mapping[str, str]
 
@@ -41,14 +54,27 @@ def of_template(stack: Stack) -> list[Edge]:
 def _of_template(stack: Stack, behaviour: Fields) -> Edge:
     by_name = {one.name: one.properties for one in stack.resources.values()}
     cache = by_name[behaviour["CachePolicyId"]]["CachePolicyConfig"]
-    queries = cache["ParametersInCacheKeyAndForwardedToOrigin"]["QueryStringsConfig"]["QueryStringBehavior"]
+    key = _selected(cache["ParametersInCacheKeyAndForwardedToOrigin"])
+    asking = behaviour.get("OriginRequestPolicyId")
+    forwarding: Fields = {} if asking is None else by_name[asking]["OriginRequestPolicyConfig"]
     return Edge(
         behaviour["PathPattern"],
         behaviour["TargetOriginId"],
         frozenset(behaviour["AllowedMethods"]),
-        {"all": ["*"], "none": []}[queries],
+        key,
+        key.with_(_selected(forwarding)),
         (cache["MinTTL"], cache["DefaultTTL"], cache["MaxTTL"]),
         _comparable(_headers(by_name[behaviour["ResponseHeadersPolicyId"]]["ResponseHeadersPolicyConfig"])),
+    )
+
+
+def _selected(policy: Fields) -> Selected:
+    """What either policy takes. The origin's own host is what it gets from both edges."""
+    names = {"all": frozenset("*"), "allExcept": frozenset("*"), "none": frozenset[str]()}
+    return Selected(
+        names[policy.get("HeadersConfig", {}).get("HeaderBehavior", "none")],
+        names[policy.get("CookiesConfig", {}).get("CookieBehavior", "none")],
+        names[policy.get("QueryStringsConfig", {}).get("QueryStringBehavior", "none")],
     )
 
 
@@ -74,10 +100,15 @@ def _of_session(behaviour: Behaviour) -> Edge:
         behaviour.path_pattern,
         ORIGINS[behaviour.origin],
         frozenset(behaviour.methods),
-        [*behaviour.key.queries],
+        _of_selection(behaviour.key),
+        _of_selection(behaviour.key).with_(_of_selection(behaviour.forward)),
         (behaviour.ttl.minimum, behaviour.ttl.default, behaviour.ttl.maximum),
         _comparable(behaviour.response_headers),
     )
+
+
+def _of_selection(selection: Selection) -> Selected:
+    return Selected(frozenset(selection.headers), frozenset(selection.cookies), frozenset(selection.queries))
 
 
 def _comparable(headers: Mapping[str, str]) -> Mapping[str, str]:
@@ -122,6 +153,8 @@ def test_they_rewrite_paths_alike(path: str, here: Distribution) -> None:
     [
         ("Distribution.Properties.DistributionConfig.CacheBehaviors.0.AllowedMethods", ["GET", "HEAD"]),
         ("Distribution.Properties.DistributionConfig.CacheBehaviors.1.PathPattern", "/media/*"),
+        ("Distribution.Properties.DistributionConfig.CacheBehaviors.0.OriginRequestPolicyId", GONE),
+        ("ApiRequests.Properties.OriginRequestPolicyConfig.CookiesConfig.CookieBehavior", "all"),
         ("FileCache.Properties.CachePolicyConfig.DefaultTTL", 86400),
         ("PageHeaders.Properties.ResponseHeadersPolicyConfig.SecurityHeadersConfig.ReferrerPolicy", {}),
     ],

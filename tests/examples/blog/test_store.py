@@ -5,7 +5,8 @@ Writes at once are at once on ministack; moto would let several of them win.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from itertools import count
 from typing import Any, cast
 
@@ -21,10 +22,10 @@ from eventkit_aws.sqs import blocking
 from eventkit_local.emulator import start_emulator
 from eventkit_local.plan import Plan, plan_of
 from eventkit_local.provision import Target, provision
-from examples.blog._dynamodb import DynamoDbBlog, DynamoDbClient
-from examples.blog._items import Size
+from examples.blog._dynamodb import Call, DynamoDbBlog, DynamoDbClient
+from examples.blog._items import Photo, Size
 from examples.blog._memory import MemoryBlog
-from examples.blog._store import BlogStore, Edit, Position
+from examples.blog._store import Article, BlogStore, Edit, Position
 from examples.blog.app import app
 from tests.examples.blog.stand_ins import START, a_comment, a_photo, a_post, a_subscriber
 
@@ -32,6 +33,10 @@ NUMBERS = count(1)
 
 EDIT = Edit("Another title", "Another summary", "Another text", START + 5)
 SIZES = (Size(width=320, height=240, webp="thumbnails/a.webp", jpeg="thumbnails/a.jpg"),)
+
+
+def ready(at: int) -> Photo:
+    return a_photo().model_copy(update={"status": "ready", "sizes": SIZES, "updated_at": at})
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +76,55 @@ async def by_boto3(endpoint: str) -> AsyncIterator[DynamoDbBlog]:
     client.close()
 
 
+@dataclass(frozen=True)
+class Through:
+    """A client to whose writes something happens on their way."""
+
+    client: DynamoDbClient
+    on_its_way: Callable[[Call], Call]
+
+    @property
+    def get_item(self) -> Call:
+        return self.client.get_item
+
+    @property
+    def query(self) -> Call:
+        return self.client.query
+
+    @property
+    def put_item(self) -> Call:
+        return self.on_its_way(self.client.put_item)
+
+    @property
+    def update_item(self) -> Call:
+        return self.on_its_way(self.client.update_item)
+
+
+def twice(write: Call) -> Call:
+    """The write as an SDK makes it where the first answer is lost."""
+
+    async def repeated(**request: object) -> object:
+        await write(**request)
+        return await write(**request)
+
+    return repeated
+
+
+def after(deed: Callable[[], Awaitable[object]]) -> Callable[[Call], Call]:
+    """The first write comes after somebody else's deed."""
+    left = iter([deed])
+
+    def late(write: Call) -> Call:
+        async def call(**request: object) -> object:
+            for one in left:
+                await one()
+            return await write(**request)
+
+        return call
+
+    return late
+
+
 @pytest.fixture(params=["memory", "aioboto3 on ministack", "boto3 on moto"])
 async def blog(request: pytest.FixtureRequest) -> AsyncIterator[BlogStore]:
     match request.param:
@@ -99,7 +153,7 @@ async def test_what_is_not_there_is_none(blog: BlogStore) -> None:
 
     assert await blog.article("other") is None
     assert await blog.photo("other", "1") is None
-    assert await blog.edit("other", 1, EDIT) is None
+    assert await blog.edit(a_post("other"), EDIT) is None
 
 
 async def test_a_key_is_taken_once(blog: BlogStore) -> None:
@@ -125,7 +179,7 @@ async def test_a_subscriber_is_one_for_each_address(blog: BlogStore) -> None:
 async def test_an_edit_makes_the_next_version_of_a_post(blog: BlogStore) -> None:
     await blog.add(a_post())
 
-    edited = await blog.edit("hello", 1, EDIT)
+    edited = await blog.edit(a_post(), EDIT)
 
     article = await blog.article("hello")
     assert article is not None
@@ -140,12 +194,93 @@ async def test_of_edits_of_one_version_at_once_exactly_one_wins(blog: BlogStore)
     await blog.add(a_post())
     edits = [Edit(f"Title {number}", "", "Text", START) for number in range(5)]
 
-    edited = await asyncio.gather(*(blog.edit("hello", 1, edit) for edit in edits))
+    edited = await asyncio.gather(*(blog.edit(a_post(), edit) for edit in edits))
 
     (winner,) = [post for post in edited if post is not None]
     article = await blog.article("hello")
     assert article is not None
     assert (article.post.title, article.post.version) == (winner.title, 2)
+
+
+async def test_an_edit_of_a_post_that_has_got_its_photo_since_is_later_than_that(blog: BlogStore) -> None:
+    for item in (a_post(), a_photo()):
+        await blog.add(item)
+    await blog.settle(ready(START + 100))
+
+    edited = await blog.edit(a_post(), EDIT)
+
+    assert edited is not None
+    assert (edited.text, edited.updated_at, edited.edited_at) == (EDIT.text, START + 101, START + 101)
+    assert (await existing(blog)).post == edited
+    assert edited.photo is not None
+
+
+async def existing(blog: BlogStore) -> Article:
+    article = await blog.article("hello")
+    assert article is not None
+    return article
+
+
+class TestWritesOnTheirWay:
+    """What may happen between a write and its answer, where DynamoDB is far away."""
+
+    @pytest.fixture
+    async def opened(self, ministack: str) -> AsyncIterator[tuple[DynamoDbClient, str]]:
+        client = cast("Any", boto3).client("dynamodb", endpoint_url=ministack)
+        yield cast("DynamoDbClient", blocking(client)), await new_table(ministack)
+        client.close()
+
+    async def test_what_is_added_is_added_though_the_answer_is_lost(self, opened: tuple[DynamoDbClient, str]) -> None:
+        client, table = opened
+        blog = DynamoDbBlog(Through(client, twice), table)
+
+        assert await blog.add(a_post())
+        assert await blog.add(a_photo())
+        assert not await blog.add(a_post(text="Another."))
+
+    async def test_an_edit_is_made_once_though_the_answer_is_lost(self, opened: tuple[DynamoDbClient, str]) -> None:
+        client, table = opened
+        blog = DynamoDbBlog(Through(client, twice), table)
+        await blog.add(a_post())
+
+        edited = await blog.edit(a_post(), EDIT)
+
+        assert (await existing(blog)).post == edited
+        assert edited is not None
+        assert edited.version == 2
+
+    async def test_a_photo_that_becomes_a_posts_own_while_it_is_edited_is_later_than_the_edit(
+        self, opened: tuple[DynamoDbClient, str]
+    ) -> None:
+        client, table = opened
+        blog = DynamoDbBlog(client, table)
+        for item in (a_post(), a_photo()):
+            await blog.add(item)
+        edit = Edit("Another title", "", "Another text", START + 1_000)
+
+        late = DynamoDbBlog(Through(client, after(lambda: blog.edit(a_post(), edit))), table)
+        await late.settle(ready(START + 100))
+
+        post = (await existing(blog)).post
+        assert (post.text, post.edited_at, post.updated_at) == ("Another text", START + 1_000, START + 1_001)
+        assert post.photo is not None
+
+    async def test_of_two_photos_that_become_ready_at_once_the_first_is_the_posts_own(
+        self, opened: tuple[DynamoDbClient, str]
+    ) -> None:
+        client, table = opened
+        blog = DynamoDbBlog(client, table)
+        for item in (a_post(), a_photo("1"), a_photo("2")):
+            await blog.add(item)
+        second = ready(START + 1).model_copy(update={"sk": a_photo("2").sk, "id": "2"})
+
+        late = DynamoDbBlog(Through(client, after(lambda: blog.settle(second))), table)
+        await late.settle(ready(START + 2))
+
+        article = await existing(blog)
+        assert article.post.photo is not None
+        assert article.post.photo.id == "2"
+        assert [photo.status for photo in article.photos] == ["ready", "ready"]
 
 
 async def test_comments_come_oldest_first_in_parts(blog: BlogStore) -> None:

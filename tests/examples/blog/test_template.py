@@ -11,7 +11,7 @@ from eventkit import App, Bucket, Inserted, ObjectCreated, ObjectRemoved, Queue,
 from examples.blog.app import app
 from tests.examples.blog import drift
 from tests.examples.blog.blog_stack import GONE, PHOTOS, SOURCES, TEMPLATE, altered, deployed
-from tests.examples.blog.cloudformation import read
+from tests.examples.blog.cloudformation import Resource, read
 
 QUEUE, DEAD_LETTERS = "PhotosQueue.Properties", "PhotosDeadLetters.Properties"
 TOLD = "PhotosBucket.Properties.NotificationConfiguration.TopicConfigurations.0"
@@ -80,7 +80,9 @@ def test_the_template_makes_what_the_app_declares() -> None:
         (f"{PHOTOS_MAPPING}.EventSourceArn", {"Fn::GetAtt": "Failures.Arn"}, "queue:acme-failures: there is a mapping"),
         ("PhotosSubscription.Properties.RawMessageDelivery", True, f"bucket {PHOTOS}: "),
         ("PhotosSubscription", GONE, f"bucket {PHOTOS}: "),
+        ("PhotosSubscription.Properties.Protocol", "email", f"bucket {PHOTOS}: "),
         (f"{TOLD}.Event", "s3:ObjectCreated:Put", PHOTOS),
+        (f"{TOLD}.Filter.S3Key.Rules.0.Name", "suffix", "the app has .*'uploads/'.*the template .*'suffix uploads/'"),
         (f"{TOLD}.Filter.S3Key.Rules.0.Value", "upload/", "the app has .*'uploads/'.*the template .*'upload/'"),
         (f"{CHANGES_MAPPING}.BisectBatchOnFunctionError", False, "table:acme: BisectBatchOnFunctionError is False"),
         (f"{CHANGES_MAPPING}.MaximumRetryAttempts", 3, "table:acme: MaximumRetryAttempts is 3 and should be -1"),
@@ -88,6 +90,7 @@ def test_the_template_makes_what_the_app_declares() -> None:
         (f"{CHANGES_MAPPING}.StartingPosition", "LATEST", "table:acme: StartingPosition is 'LATEST'"),
         (f"{CHANGES_MAPPING}.DestinationConfig", GONE, "table:acme: DestinationConfig is not set"),
         ("ChangesMapping", GONE, "table:acme: there is no mapping"),
+        (f"{CHANGES_MAPPING}.FilterCriteria", {"Filters": [{"Pattern": "{}"}]}, "table/acme/.*: its mapping filters"),
         (f"{TABLE}.KeySchema.1", GONE, "table acme: the app has"),
         (f"{TABLE}.AttributeDefinitions.3.AttributeType", "S", "table acme: .*'N'.*the template"),
         (f"{TABLE}.GlobalSecondaryIndexes.0.Projection.NonKeyAttributes.4", GONE, "table acme: .*'photo'"),
@@ -154,6 +157,14 @@ def test_an_app_whose_handlers_take_longer_is_found_out() -> None:
 def _develop(_: ObjectCreated) -> None: ...
 
 
+def test_the_function_is_the_one_that_is_tested() -> None:
+    assert deployed()["Function"].properties["Handler"] == "examples.blog.lambda_main.handler"  # see test_lambda
+
+
+def test_s3_may_publish_before_it_is_told_to() -> None:
+    assert deployed()["PhotosBucket"].attributes["DependsOn"] == "PhotosTopicPolicy"
+
+
 def test_the_table_is_in_two_regions_and_can_be_brought_back_in_each() -> None:
     replicas = deployed()["BlogTable"].properties["Replicas"]
 
@@ -169,22 +180,31 @@ def test_what_cannot_be_made_again_outlives_the_stack() -> None:
 
 def test_somebody_is_woken_for_whatever_fails_or_waits() -> None:
     alarms = deployed().of_type("AWS::CloudWatch::Alarm")
-    watched = {(one.properties["MetricName"], one.properties["Dimensions"][0]["Value"]) for one in alarms}
+    watched = {metric_of(one) for one in alarms}
 
     assert watched == {
-        ("ApproximateNumberOfMessagesVisible", "acme-photos-dlq"),
-        ("ApproximateNumberOfMessagesVisible", "acme-failures"),
-        ("ApproximateAgeOfOldestMessage", "acme-photos"),
-        ("IteratorAge", "acme-Function"),
-        ("Errors", "acme-Function"),
-        ("Throttles", "acme-Function"),
-        ("5xx", "acme-Api"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName=acme-photos-dlq"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName=acme-failures"),
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName=acme-photos"),
+        ("AWS/Lambda", "IteratorAge", "FunctionName=acme-Function"),
+        ("AWS/Lambda", "Errors", "FunctionName=acme-Function"),
+        ("AWS/Lambda", "Throttles", "FunctionName=acme-Function"),
+        ("AWS/ApiGateway", "5xx", "ApiId=acme-Api"),
     }
+
+
+def metric_of(alarm: Resource) -> tuple[str, str, str]:
+    """Namespace, name and dimensions: an alarm on a metric that nobody reports never goes off."""
+    dimensions = (f"{one['Name']}={one['Value']}" for one in alarm.properties["Dimensions"])
+    return alarm.properties["Namespace"], alarm.properties["MetricName"], " ".join(dimensions)
 
 
 @pytest.mark.parametrize(("region", "watched"), [("us-east-1", True), ("eu-west-1", False)])
 def test_the_edge_is_watched_where_it_reports(region: str, watched: bool) -> None:  # noqa: FBT001 - a test's parameter
-    assert ("EdgeErrorsAlarm" in deployed(**{"AWS::Region": region}).resources) is watched
+    alarms = deployed(**{"AWS::Region": region}).of_type("AWS::CloudWatch::Alarm")
+
+    edges = ("AWS/CloudFront", "5xxErrorRate", "DistributionId=acme-Distribution Region=Global")
+    assert (edges in map(metric_of, alarms)) is watched
 
 
 def test_alarms_go_to_the_topic_that_is_given() -> None:

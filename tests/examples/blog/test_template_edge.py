@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from examples.blog._aws import UPLOADS
+from examples.blog._aws import signing
 from examples.blog._uploads import S3Uploads
 from tests.examples.blog import permissions
 from tests.examples.blog.blog_stack import BLOG, DOMAIN, PHOTOS, SOURCES, deployed, rewritten
@@ -39,6 +39,18 @@ def test_the_edge_asks_the_api_for_data_and_the_buckets_for_files() -> None:
         "photos": f"{PHOTOS}.s3.eu-west-1.amazonaws.com",
         "site": "acme-site-123456789012-eu-west-1.s3.eu-west-1.amazonaws.com",
     }
+
+
+def test_the_edge_asks_by_https_and_signs_what_it_asks_of_buckets() -> None:
+    how = {
+        one["Id"]: one.get("OriginAccessControlId", one.get("CustomOriginConfig")) for one in distribution()["Origins"]
+    }
+    signing = deployed()["BucketAccess"]
+
+    assert how["api"] == {"OriginProtocolPolicy": "https-only", "OriginSSLProtocols": ["TLSv1.2"]}
+    assert how["photos"] == how["site"] == signing.reference
+    assert signing.properties["OriginAccessControlConfig"]["SigningBehavior"] == "always"
+    assert {one["ViewerProtocolPolicy"] for _, one in behaviours()} == {"https-only", "redirect-to-https"}
 
 
 def test_the_api_gets_every_method_and_all_that_a_browser_sends_but_its_host() -> None:
@@ -144,7 +156,7 @@ async def test_pages_may_connect_to_the_bucket_that_they_upload_to_and_to_no_oth
     stack = {"AWS::Region": region}
     bucket = deployed(**stack)["PhotosBucket"].name
     sdk: Any = import_module("boto3")
-    client = sdk.client("s3", region, config=UPLOADS, aws_access_key_id="nobody", aws_secret_access_key="nothing")
+    client = sdk.client("s3", region, config=signing({}), aws_access_key_id="nobody", aws_secret_access_key="nothing")
 
     form = await S3Uploads(client, bucket).form("uploads/a-post/a-photo.jpg", "image/jpeg")
 

@@ -5,15 +5,18 @@ import re
 import pytest
 
 from eventkit_aws import cloudfront, idempotency, ses
+from eventkit_handlers.welcome_email import address_of
 from examples.blog import _dynamodb
 from tests.examples.blog import permissions
-from tests.examples.blog.blog_stack import DISTRIBUTION, DOMAIN, GONE, PHOTOS, altered, deployed
+from tests.examples.blog.blog_stack import DISTRIBUTION, DOMAIN, GONE, PHOTOS, TEMPLATE, altered, deployed
+from tests.examples.blog.cloudformation import read
 from tests.examples.blog.permissions import Grant, granted
 
 SQS, DYNAMODB = "arn:aws:sqs:eu-west-1:123456789012", "arn:aws:dynamodb:eu-west-1:123456789012"
 LOGS = "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/acme:log-stream:*"
 TABLE, STREAM = f"{DYNAMODB}:table/acme", f"{DYNAMODB}:table/acme/stream/2026-01-01T00:00:00.000"
-IDENTITY = "arn:aws:ses:eu-west-1:123456789012:identity/myblog.example"
+SES = "arn:aws:ses:eu-west-1:123456789012"
+IDENTITY = f"{SES}:identity/myblog.example"
 
 PATTERNS = {
     LOGS: "the name of a log stream is made by Lambda",
@@ -48,7 +51,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     f"arn:aws:s3:::{PHOTOS}/thumbnails/*": ("s3:PutObject",),
     DISTRIBUTION: ("cloudfront:CreateInvalidation",),
     IDENTITY: ("ses:SendEmail",),
-    "arn:aws:ses:eu-west-1:123456789012:configuration-set/acme": ("ses:SendEmail",),
+    f"{SES}:configuration-set/acme": ("ses:SendEmail",),
     LOGS: ("logs:CreateLogStream", "logs:PutLogEvents"),
 }
 """What the function may do, by resource."""
@@ -57,7 +60,16 @@ NEEDED: dict[str, tuple[str, ...]] = {
 def test_the_function_may_do_what_it_does_and_nothing_else() -> None:
     wanted = {Grant(action, resource) for resource, actions in NEEDED.items() for action in actions}
 
-    assert granted(deployed(), "FunctionRole") == wanted
+    stack = deployed()
+    assert granted(stack, "FunctionRole") == wanted
+    assert stack["Function"].properties["Role"] == stack["FunctionRole"].arn
+    assert f"{stack['Function'].properties['LoggingConfig']['LogGroup']}:log-stream:*" == LOGS.split(":log-group:")[1]
+
+
+def test_in_the_sandbox_of_ses_the_function_may_write_to_the_recipient_that_is_named() -> None:
+    more = granted(deployed(SandboxRecipient="me@example.org"), "FunctionRole") - granted(deployed(), "FunctionRole")
+
+    assert more == {Grant("ses:SendEmail", f"{SES}:identity/me@example.org")}
 
 
 @pytest.mark.parametrize(
@@ -122,21 +134,25 @@ def test_a_policy_that_is_too_wide_is_found_out(path: str, value: object, said: 
 
 def test_each_service_acts_for_the_one_resource_that_it_should() -> None:
     found = {
-        one.where: (one.principal["Service"], source)
+        one.where: (one.principal["Service"], source, *one.grants)
         for one in permissions.statements(deployed())
         for compared in one.condition.values()
         if one.principal is not None and (source := compared.get("aws:SourceArn"))
     }
 
+    api = "arn:aws:execute-api:eu-west-1:123456789012:acme-Api/$default/$default"
+    topic = "arn:aws:sns:eu-west-1:123456789012:acme-photos"
+    photos, site = f"arn:aws:s3:::{PHOTOS}", "arn:aws:s3:::acme-site-123456789012-eu-west-1"
     assert found == {
-        "ApiMayInvoke": (
-            "apigateway.amazonaws.com",
-            "arn:aws:execute-api:eu-west-1:123456789012:acme-Api/$default/$default",
+        "ApiMayInvoke": ("apigateway.amazonaws.com", api, Grant("lambda:InvokeFunction", "acme-Function")),
+        "PhotosTopicPolicy": ("s3.amazonaws.com", photos, Grant("sns:Publish", topic)),
+        "PhotosQueuePolicy": ("sns.amazonaws.com", topic, Grant("sqs:SendMessage", f"{SQS}:acme-photos")),
+        "PhotosBucketPolicy": (
+            "cloudfront.amazonaws.com",
+            DISTRIBUTION,
+            Grant("s3:GetObject", f"{photos}/thumbnails/*"),
         ),
-        "PhotosTopicPolicy": ("s3.amazonaws.com", f"arn:aws:s3:::{PHOTOS}"),
-        "PhotosQueuePolicy": ("sns.amazonaws.com", "arn:aws:sns:eu-west-1:123456789012:acme-photos"),
-        "PhotosBucketPolicy": ("cloudfront.amazonaws.com", DISTRIBUTION),
-        "SiteBucketPolicy": ("cloudfront.amazonaws.com", DISTRIBUTION),
+        "SiteBucketPolicy": ("cloudfront.amazonaws.com", DISTRIBUTION, Grant("s3:GetObject", f"{site}/*")),
     }
 
 
@@ -148,11 +164,32 @@ def test_mail_comes_from_the_one_sender() -> None:
     assert sending.condition == {"StringEquals": {"ses:FromAddress": "blog@myblog.example"}}
 
 
+@pytest.mark.parametrize(
+    ("sender", "taken"),
+    [
+        ("blog@myblog.example", True),
+        ("My.Blog+news@mail.myblog.example", True),
+        ("blog@MyBlog.example", False),
+        ("blog@bücher.example", False),
+        ("MyBlog <blog@myblog.example>", False),
+    ],
+)
+def test_a_sender_is_taken_as_the_mailer_writes_it(sender: str, taken: bool) -> None:  # noqa: FBT001 - a test's parameter
+    """SES compares `ses:FromAddress` with what is sent, which is in its one form, and sees capitals."""
+    pattern = read(TEMPLATE)["Parameters"]["Sender"]["AllowedPattern"]
+
+    assert bool(re.fullmatch(pattern, sender)) is taken
+    assert not taken or address_of(sender) == sender
+
+
+CLOSED = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+
+
 @pytest.mark.parametrize("bucket", ["PhotosBucket", "SiteBucket"])
 def test_buckets_are_nobodys_but_the_edges(bucket: str) -> None:
     properties = deployed()[bucket].properties
 
-    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert properties["PublicAccessBlockConfiguration"] == dict.fromkeys(CLOSED, True)
     assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
 
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from eventkit_local.emulator import start_emulator
-from examples.blog._aws import UPLOADS
+from examples.blog._aws import signing
 from examples.blog._uploads import LIFETIME, S3Uploads, Upload
 from tests.adapters.local.clients import client
 from tests.examples.blog.stand_ins import picture
@@ -33,7 +33,9 @@ def endpoint() -> Iterator[str]:
 
 @pytest.fixture
 async def form(endpoint: str) -> Upload:
-    async with cast("Any", aioboto3.Session()).client("s3", endpoint_url=endpoint, config=UPLOADS) as s3:
+    async with cast("Any", aioboto3.Session()).client(
+        "s3", endpoint_url=endpoint, config=signing({"AWS_ENDPOINT_URL": endpoint})
+    ) as s3:
         return await S3Uploads(s3, "photos").form(KEY, "image/png")
 
 
@@ -95,14 +97,21 @@ async def test_the_policy_says_so_and_ends_after_ten_minutes(form: Upload) -> No
 
 
 async def test_boto3_makes_the_same_form(endpoint: str) -> None:
-    s3 = cast("Any", boto3).client("s3", endpoint_url=endpoint, config=UPLOADS)
+    s3 = cast("Any", boto3).client("s3", endpoint_url=endpoint, config=signing({"AWS_ENDPOINT_URL": endpoint}))
 
     form = await S3Uploads(s3, "photos").form(KEY, "image/png")
 
     assert (form.url, form.fields["key"]) == (f"{endpoint}/photos", KEY)
 
 
+async def test_an_emulator_by_whatever_name_has_no_host_for_each_bucket() -> None:
+    endpoint = "http://localhost:4566"
+    s3 = cast("Any", boto3).client("s3", endpoint_url=endpoint, config=signing({"AWS_ENDPOINT_URL": endpoint}))
+
+    assert (await S3Uploads(s3, "photos").form(KEY, "image/png")).url == "http://localhost:4566/photos"
+
+
 async def test_on_aws_the_form_names_the_buckets_host_in_its_region() -> None:
-    s3 = cast("Any", boto3).client("s3", region_name="eu-west-1", config=UPLOADS)
+    s3 = cast("Any", boto3).client("s3", region_name="eu-west-1", config=signing({}))
 
     assert (await S3Uploads(s3, "photos").form(KEY, "image/png")).url == "https://photos.s3.eu-west-1.amazonaws.com/"
