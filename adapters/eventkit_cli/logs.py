@@ -14,7 +14,7 @@ __all__ = ["ALONE", "SHOWN", "Level", "LogFormat", "configure_logging", "facts_o
 STANDARD = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 """What every log record has; the rest are facts, given as `extra`."""
 
-NOISY = ("aiobotocore", "asyncio", "boto3", "botocore", "urllib3", "watchfiles")
+NOISY = ("aiobotocore", "asyncio", "boto3", "botocore", "mail.log", "urllib3", "watchfiles")  # mail.log is aiosmtpd's
 """Libraries whose INFO says nothing about events."""
 
 

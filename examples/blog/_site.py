@@ -36,7 +36,7 @@ GONE: Mapping[int, ErrorPage] = dict.fromkeys((403, 404), ErrorPage("/404.html",
 """What is not there; S3 says 403 to who may not list."""
 
 POLICY = (
-    "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; script-src 'self'; "
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; script-src 'self'; "
     "style-src 'self'; img-src 'self'; connect-src 'self' {uploads}; require-trusted-types-for 'script'; "
     "trusted-types 'none'"
 )

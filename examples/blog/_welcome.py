@@ -13,8 +13,8 @@ Hello {{ name }},
 you are a subscriber of MyBlog now. Its newest posts are here:
 {{ site }}/
 
-This is the only mail that we send. If you did not ask for it, somebody else gave us your address, and you need do
-nothing.
+This is the only mail that we send. If you did not ask for it,
+somebody else gave us your address, and you need do nothing.
 """,
     html="""\
 <!doctype html>

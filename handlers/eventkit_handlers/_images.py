@@ -111,7 +111,7 @@ def make_thumbnails(data: bytes, specs: Sequence[ThumbnailSpec]) -> Sequence[Thu
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Reject("the image has far too many pixels", error=error) from error
     except DAMAGED as error:
-        raise Reject(f"the image is damaged or of an unsupported kind ({type(error).__name__})", error=error) from error
+        raise Reject("the image is damaged or of an unsupported kind", error=error) from error
     return [_encoded(of_one, spec) for of_one, spec in zip(frames, specs, strict=True)]
 
 

@@ -19,6 +19,7 @@ pytest.importorskip("playwright.async_api", reason="Playwright is not installed;
 from playwright.async_api import (
     Browser,
     ConsoleMessage,
+    Dialog,
     Error,
     FilePayload,
     Locator,
@@ -34,6 +35,7 @@ __all__ = [
     "PATIENCE",
     "WIDE",
     "Browser",
+    "Dialog",
     "FilePayload",
     "Locator",
     "Look",

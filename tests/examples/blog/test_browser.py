@@ -6,14 +6,20 @@ from itertools import count
 import pytest
 
 from examples.blog._photographs import Picture
-from tests.examples.blog.browser import Page, expect
+from tests.examples.blog.browser import Page, Route, expect
 from tests.examples.blog.site import Site
 from tests.examples.blog.stand_ins import picture
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\"><script>document.title='hacked'</script>"
+HEBREW = "שלום עולם!"
+DIRECTION = "node => getComputedStyle(node).direction"
 PHOTO = Picture(picture("JPEG"), "image/jpeg", "A gradient")
+
+
+async def no_reading(route: Route) -> None:
+    await (route.abort() if route.request.method == "GET" else route.continue_())
 
 
 class TestHome:
@@ -133,6 +139,25 @@ class TestPost:
         await expect(page.get_by_role("status")).to_have_text("23 comments are shown")
         await expect(page.get_by_role("button", name="More comments")).to_have_count(0)
 
+    async def test_a_comment_is_seen_though_the_others_could_not_be_read(self, page: Page, site: Site) -> None:
+        slug = await site.publish()
+        await site.visitor.comment(slug, "Ada", "The first.")
+        await page.route(
+            "**/comments", lambda route: route.abort() if route.request.method == "GET" else route.continue_()
+        )
+        await page.goto(f"/posts/{slug}")
+        await expect(page.get_by_role("alert")).to_contain_text("could not be reached")
+        await page.get_by_label("Your name").fill("Grace")
+        await page.get_by_label("Comment", exact=True).fill("The second.")
+        await page.get_by_role("button", name="Publish the comment").click()
+
+        comment = page.get_by_role("listitem").filter(has_text="The second.")
+        await expect(comment).to_be_focused()
+        await page.unroute("**/comments")
+        await page.get_by_role("button", name="Try again").click()
+
+        await expect(page.locator(".comments .text")).to_have_text(["The first.", "The second."])
+
     async def test_what_the_server_refuses_is_told_next_to_the_field(self, page: Page, site: Site) -> None:
         await page.goto(f"/posts/{await site.publish()}")
         name = page.get_by_label("Your name")
@@ -150,11 +175,22 @@ class TestPost:
         await expect(page.locator(".comments > li")).to_have_count(1)
         assert await name.get_attribute("aria-invalid") is None
 
-    async def test_a_post_that_is_not_there_says_so(self, page: Page) -> None:
-        await page.goto("/posts/nothing")
+    @pytest.mark.parametrize("name", ["nothing", "%E0%A4%A"])
+    async def test_a_post_that_is_not_there_says_so(self, name: str, page: Page) -> None:
+        await page.goto(f"/posts/{name}")
 
         await expect(page.get_by_role("heading", level=1)).to_have_text("There is no such post")
         await expect(page.get_by_role("heading", name="Comments")).to_be_hidden()
+
+    async def test_texts_from_right_to_left_are_set_so(self, page: Page, site: Site) -> None:
+        slug = await site.visitor.publish(HEBREW, f"{HEBREW}\n\nAnd in English.", HEBREW)
+        await site.visitor.comment(slug, HEBREW, HEBREW)
+        await page.goto(f"/posts/{slug}")
+        await expect(page.get_by_role("listitem").filter(has_text=HEBREW)).to_be_visible()
+
+        found = page.locator("main").get_by_text(HEBREW, exact=True)
+        assert [await text.evaluate(DIRECTION) for text in await found.all()] == ["rtl"] * 5
+        assert await page.get_by_text("And in English.").evaluate(DIRECTION) == "ltr"
 
     async def test_hostile_texts_are_texts(self, page: Page, site: Site) -> None:
         slug = await site.visitor.publish(HOSTILE, HOSTILE, HOSTILE[:80])

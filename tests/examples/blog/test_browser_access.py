@@ -179,3 +179,16 @@ async def test_nothing_moves_for_whom_that_is_too_much(look: Look, seconds: str,
         await opened(page, "/write.html")
         button = page.get_by_role("button", name="Publish")
         await expect(button).to_have_css("transition-duration", seconds)
+
+
+@pytest.mark.parametrize("address", ["/", f"/posts/{SLUG}", "/write.html", "/subscribe.html"])
+async def test_without_scripts_a_page_says_what_it_lacks_and_takes_nothing(
+    address: str, browser: Browser, site: Site
+) -> None:
+    context = await browser.new_context(base_url=site.url, java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(address)
+
+    await expect(page.locator("noscript p")).to_contain_text("JavaScript, which is switched off here")
+    await expect(page.locator("form").filter(visible=True)).to_have_count(0)
+    await context.close()

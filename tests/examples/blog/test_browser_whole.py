@@ -91,7 +91,7 @@ async def test_an_uploaded_photograph_shows_up_without_a_reload(page: Page) -> N
 async def test_a_hostile_file_is_refused_and_its_author_told_why(page: Page) -> None:
     await publish(page, "A bomb", {"name": "bomb.png", "mimeType": "image/png", "buffer": bomb().data})
 
-    await expect(page.locator("#photographs .error")).to_contain_text("Refused: the image has more pixels")
+    await expect(page.locator("#photographs .error")).to_contain_text("Refused: the image has far too many pixels")
 
 
 async def test_who_subscribes_gets_a_welcome(page: Page, blog: Blog) -> None:

@@ -1,11 +1,12 @@
 """Writing for the blog in a browser: posts, edits that cross, and photographs."""
 
+import asyncio
 from itertools import count
 
 import pytest
 
 from examples.blog._photographs import bomb
-from tests.examples.blog.browser import FilePayload, Locator, Page, Route, expect
+from tests.examples.blog.browser import Dialog, FilePayload, Locator, Page, Route, expect
 from tests.examples.blog.site import Site
 from tests.examples.blog.stand_ins import picture
 
@@ -106,6 +107,51 @@ class TestPosts:
         await expect(page.get_by_role("status")).to_have_text("Saved. Read the post")
         await expect(page.get_by_role("alert")).to_have_count(0)
 
+    async def test_what_is_written_while_the_answer_is_on_its_way_is_kept(self, page: Page, site: Site) -> None:
+        slug = await site.publish()
+        answering = asyncio.Event()
+
+        async def answer_late(route: Route) -> None:
+            answer = await route.fetch()
+            await answering.wait()
+            await route.fulfill(response=answer)
+
+        await open_to_edit(page, slug)
+        await page.route(f"**/api/posts/{slug}", answer_late)
+        await write(page, "Mine", "My text.")
+        async with page.expect_request(f"**/api/posts/{slug}"):
+            await save(page)
+        await page.get_by_label("Text", exact=True).fill("My text, and more of it.")
+        answering.set()
+        await expect(page.get_by_role("status")).to_have_text("Saved. Read the post")
+
+        await expect(page.get_by_label("Text", exact=True)).to_have_value("My text, and more of it.")
+        await save(page)
+        await expect(page.locator("form")).not_to_have_attribute("aria-busy", "true")
+        assert (await site.visitor.data(f"/api/posts/{slug}"))["text"] == "My text, and more of it."
+
+    async def test_nobody_leaves_what_is_not_saved_without_being_asked(self, page: Page, site: Site) -> None:
+        asked: list[str] = []
+
+        async def stay(dialog: Dialog) -> None:
+            asked.append(dialog.type)
+            await dialog.dismiss()
+
+        page.on("dialog", stay)
+        await open_to_edit(page, await site.publish())
+        await page.get_by_label("Title").click()  # who has not touched a page is not asked
+        await write(page, "Mine", "My text.")
+        async with page.expect_event("dialog"):
+            await page.evaluate("() => void location.reload()")
+        await expect(page.get_by_label("Title")).to_have_value("Mine")
+        await save(page)
+        await expect(page.get_by_role("status")).to_have_text("Saved. Read the post")
+
+        await page.reload()
+
+        await expect(page.get_by_label("Title")).to_have_value("Mine")
+        assert asked == ["beforeunload"]
+
 
 class TestConflicts:
     @pytest.fixture
@@ -161,6 +207,25 @@ class TestConflicts:
 
         await expect(page.locator("#conflict blockquote")).to_contain_text("A third text.")
 
+    async def test_theirs_that_cannot_be_read_can_be_asked_for_again(
+        self, page: Page, site: Site, heading: Locator
+    ) -> None:
+        slug = await site.publish()
+        await open_to_edit(page, slug)
+        await site.visitor.edit(slug, "Theirs", "Their text.")
+        await page.route("**/api/posts/*?fresh=*", lambda route: route.abort())
+        await write(page, "Mine", "My text.")
+        await save(page)
+        trouble = page.get_by_role("alert")
+        await expect(trouble).to_have_count(1)
+        await expect(trouble).to_contain_text("could not be reached")
+
+        await page.unroute("**/api/posts/*?fresh=*")
+        await page.get_by_role("button", name="Try again").click()
+
+        await expect(heading).to_be_visible()
+        await expect(page.locator("#conflict")).to_be_focused()
+
 
 class TestPhotographs:
     async def test_one_that_was_uploaded_shows_up_without_a_reload(self, page: Page, site: Site) -> None:
@@ -190,7 +255,7 @@ class TestPhotographs:
 
         await site.prepare_photos()
 
-        await expect(row).to_contain_text("Refused: the image has more pixels")
+        await expect(row).to_contain_text("Refused: the image has far too many pixels")
         await expect(page.get_by_role("status")).to_contain_text("bomb.png was refused")
 
     async def test_those_of_before_are_there_and_new_ones_make_no_new_version(self, page: Page, site: Site) -> None:
@@ -258,3 +323,52 @@ class TestPhotographs:
         await expect(row).to_contain_text("Being prepared")
         assert len(site.around.bucket.objects) == 1
         assert len([one for one in site.around.blog.items.values() if one.kind == "photo"]) == 1
+
+    async def test_one_whose_name_is_longer_than_a_text_may_be_is_uploaded(self, page: Page, site: Site) -> None:
+        await open_to_edit(page, await site.publish())
+        row = await choose(page, {**PHOTO, "name": "x" * 200 + ".jpg"})
+
+        await save(page)
+
+        await expect(row).to_contain_text("Being prepared")
+
+    async def test_one_that_is_seen_before_the_answer_comes_is_shown_once(self, page: Page, site: Site) -> None:
+        seen = asyncio.Event()
+
+        async def answer_late(route: Route) -> None:
+            answer = await route.fetch()
+            if route.request.method == "POST" and "IMG_2" in (route.request.post_data or ""):
+                await seen.wait()
+            await route.fulfill(response=answer)
+
+        await page.route("**/photos", answer_late)
+        await open_to_edit(page, await site.publish())
+        rows = await choose(page, PHOTO, {**PHOTO, "name": "IMG_2.jpg"})
+        await save(page)
+        await expect(rows).to_have_count(3)  # who looks now sees a photograph that the page has not been told of
+        seen.set()
+
+        await expect(rows).to_have_count(2)
+        await expect(rows.get_by_text("Being prepared")).to_have_count(2)
+        await site.prepare_photos()
+        await expect(rows.locator("img")).to_have_count(2)
+
+    async def test_nobody_leaves_an_upload_without_being_asked(self, page: Page, site: Site) -> None:
+        uploading = asyncio.Event()
+
+        async def take_late(route: Route) -> None:
+            await uploading.wait()
+            await route.continue_()
+
+        page.on("dialog", lambda dialog: dialog.dismiss())
+        await page.route("**/bucket", take_late)
+        await open_to_edit(page, await site.publish())
+        row = await choose(page, PHOTO)
+        async with page.expect_request("**/bucket"):
+            await save(page)
+
+        async with page.expect_event("dialog"):
+            await page.evaluate("() => void location.reload()")
+
+        uploading.set()
+        await expect(row).to_contain_text("Being prepared")

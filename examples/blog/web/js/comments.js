@@ -22,6 +22,9 @@ export function showComments(slug) {
 async function add(slug, list, comment) {
   const item = entry(await addComment(slug, comment));
   list.append(item);
+  if (!list.isConnected) {
+    region.append(list); // the others are not there yet, or could not be read
+  }
   form.elements.text.value = "";
   item.focus();
 }
@@ -29,11 +32,15 @@ async function add(slug, list, comment) {
 function append(slug, list, more, { items, next }) {
   const known = new Set([...list.children].map((item) => item.id));
   const fresh = items.map(entry).filter((item) => !known.has(item.id));
-  list.append(...fresh);
+  list.append(...[...list.children, ...fresh].sort(byId)); // one's own may have come before those of a page
   const load = () => loadMore(slug, list, more, next);
-  more.replaceChildren(...(next ? [element("button", { type: "button", className: "quiet", onclick: load }, "More comments")] : []));
+  const button = element("button", { type: "button", className: "quiet", onclick: load }, "More comments");
+  more.replaceChildren(...(next ? [button] : []));
   return fresh;
 }
+
+/** Ids are in the order of time. */
+const byId = (one, other) => (one.id < other.id ? -1 : 1);
 
 async function loadMore(slug, list, more, cursor) {
   try {
@@ -46,6 +53,6 @@ async function loadMore(slug, list, more, cursor) {
 }
 
 function entry(comment) {
-  const text = element("p", { className: "text" }, comment.text);
+  const text = element("p", { className: "text", dir: "auto" }, comment.text);
   return element("li", { id: `comment-${comment.id}`, tabIndex: -1 }, byline(comment.author, comment.created_at), text);
 }

@@ -5,7 +5,10 @@ import { day, element, fill } from "./dom.js";
 
 const region = document.getElementById("conflict");
 
-/** Explain it, and let the author choose: `keep(theirs)` saves what is in the form over theirs, `take(theirs)` goes on from theirs. */
+/**
+ * Explain it, and let the author choose: `keep(theirs)` saves what is in the form over theirs, `take(theirs)` goes on
+ * from theirs.
+ */
 export async function explain(mine, slug, { keep, take }) {
   region.hidden = false;
   await fill(region, () => readPostAfresh(slug), (theirs) => [
@@ -18,7 +21,7 @@ export async function explain(mine, slug, { keep, take }) {
       button("Go on from theirs", "", () => goOn(mine, theirs, take)),
       button("Save mine instead", "quiet", () => finish(() => keep(theirs)))),
   ]);
-  document.getElementById("conflict-heading").focus();
+  (document.getElementById("conflict-heading") ?? region).focus();
 }
 
 function goOn(mine, theirs, take) {
@@ -26,7 +29,7 @@ function goOn(mine, theirs, take) {
     heading("You go on from their version"),
     element("p", {}, "It is in the form now. This is what you had written:"),
     version(mine),
-    element("p", { className: "actions" }, button("Put mine away", "quiet", () => finish(() => document.getElementById("title").focus()))),
+    element("p", { className: "actions" }, button("Put mine away", "quiet", () => finish(focusTitle))),
   );
   take(theirs);
 }
@@ -40,6 +43,10 @@ function finish(then) {
 const heading = (text) => element("h2", { id: "conflict-heading", tabIndex: -1 }, text);
 
 const version = ({ title, text }) =>
-  element("blockquote", {}, element("p", { className: "version-title" }, title), element("p", { className: "text" }, text));
+  element("blockquote", {},
+    element("p", { className: "version-title", dir: "auto" }, title),
+    element("p", { className: "text", dir: "auto" }, text));
 
 const button = (text, className, onclick) => element("button", { type: "button", className, onclick }, text);
+
+const focusTitle = () => document.getElementById("title").focus();

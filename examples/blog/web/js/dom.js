@@ -27,7 +27,7 @@ export function day(moment) {
 
 /** Who wrote something, and when. */
 export const byline = (author, moment) =>
-  element("p", { className: "byline" }, element("span", { className: "author" }, author), " ", day(moment));
+  element("p", { className: "byline" }, element("span", { className: "author", dir: "auto" }, author), " ", day(moment));
 
 /** Tell those who do not see the page what has changed. */
 export function announce(text) {

@@ -26,8 +26,9 @@ function show({ items, next }) {
 function entry(post, position) {
   const lead = position === 0 && !cursor;
   const room = lead ? "(min-width: 60rem) 34rem, 100vw" : "(min-width: 40rem) 15rem, 7rem";
-  const heading = element("h2", {}, element("a", { href: `/posts/${encodeURIComponent(post.slug)}` }, post.title));
-  const words = element("div", {}, heading, element("p", { className: "summary" }, post.summary));
+  const link = element("a", { href: `/posts/${encodeURIComponent(post.slug)}` }, post.title);
+  const heading = element("h2", { dir: "auto" }, link);
+  const words = element("div", {}, heading, element("p", { className: "summary", dir: "auto" }, post.summary));
   words.append(byline(post.author, post.published_at));
   const photo = post.photo && picture(post.photo, room, lead ? "eager" : "lazy");
   return element("article", { className: lead ? "entry lead" : "entry" }, words, photo);

@@ -7,7 +7,9 @@ import { objection, upload } from "./upload.js";
 
 const list = document.getElementById("photographs");
 const chosen = new Map(); // rows of the list that are to be uploaded, and their files
+const sending = new Set(); // the rows whose files are not in the bucket yet
 const stored = new Map(); // the rows of photographs that the blog knows, by id
+const LONGEST_NAME = 200; // characters
 const FIRST_PAUSE = 500; // milliseconds; each pause is longer than the one before
 const LONGEST_PAUSE = 5_000;
 const LOOKS = 45; // about three minutes
@@ -24,12 +26,16 @@ export function takeFrom(input) {
 /** Upload what was chosen, one file after the other, and show how each fares. */
 export async function uploadChosen(slug) {
   const files = [...chosen];
+  files.forEach(([row]) => sending.add(row));
   chosen.clear();
   for (const [row, file] of files) {
-    const name = row.querySelector("input").value.trim() || file.name;
+    const name = row.querySelector("input").value.trim() || nameOf(file);
     await attempt(row, name, () => uploadOne(slug, row, name, file));
   }
 }
+
+/** Whether files would be left behind by who leaves the page now. */
+export const unsent = () => chosen.size + sending.size > 0;
 
 /** Show the post's photographs, and look again until none of them is waiting. */
 export async function follow(slug) {
@@ -72,12 +78,13 @@ function discard(row) {
 function question(file) {
   const id = `shows-${crypto.randomUUID()}`;
   const label = element("label", { htmlFor: id }, "What does it show?", hidden(` (${file.name})`));
-  return element("div", { className: "field" }, label, element("input", { id, maxLength: 200 }));
+  return element("div", { className: "field" }, label, element("input", { id, dir: "auto", maxLength: LONGEST_NAME }));
 }
 
 async function uploadOne(slug, row, name, file) {
   render(row, name, element("p", {}, "Asking to upload …"));
   const { photo, upload: leave } = await requestUpload(slug, { name, type: file.type, size: file.size });
+  stored.get(photo.id)?.remove(); // whoever looked before this answer came has seen it already
   stored.set(photo.id, row);
   row.dataset.status = photo.status;
   await attempt(row, name, async () => {
@@ -92,6 +99,7 @@ async function send(row, name, file, leave) {
   await upload(leave, file, (share) => {
     bar.value = share;
   });
+  sending.delete(row);
   if (row.dataset.status === "waiting") {
     render(row, name, beingPrepared());
   }
@@ -140,7 +148,9 @@ function show(photo, row) {
   render(row, photo.name, states[photo.status]());
 }
 
-const render = (row, name, state) => row.replaceChildren(element("p", { className: "file" }, name), state);
+const nameOf = (file) => [...file.name].slice(0, LONGEST_NAME).join("");
+
+const render = (row, name, state) => row.replaceChildren(element("p", { className: "file", dir: "auto" }, name), state);
 
 const beingPrepared = () => element("p", { className: "waiting" }, "Being prepared …");
 

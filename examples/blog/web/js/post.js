@@ -5,7 +5,7 @@ import { showComments } from "./comments.js";
 import { byline, day, element, fill, titled } from "./dom.js";
 import { picture } from "./pictures.js";
 
-const slug = decodeURIComponent(location.pathname.split("/").at(-1));
+const slug = location.pathname.split("/").at(-1);
 
 await fill(document.getElementById("post"), read, (post) => (post ? shown(post) : missing()));
 
@@ -27,7 +27,7 @@ function shown(post) {
   const [first, ...others] = post.photos.filter((photo) => photo.sizes.length).map(figure);
   const edit = element("a", { href: `/write.html?${new URLSearchParams({ edit: post.slug })}` }, "Edit this post");
   return [
-    element("header", {}, element("h1", {}, post.title), byline(post.author, post.published_at)),
+    element("header", {}, element("h1", { dir: "auto" }, post.title), byline(post.author, post.published_at)),
     ...(first ? [first] : []),
     element("div", { className: "text" }, ...paragraphs(post.text)),
     ...others,
@@ -47,7 +47,7 @@ function missing() {
 /** An empty line parts paragraphs. */
 function paragraphs(text) {
   const parts = text.split(/\n\s*\n/).map((part) => part.trim());
-  return parts.filter(Boolean).map((part) => element("p", {}, part));
+  return parts.filter(Boolean).map((part) => element("p", { dir: "auto" }, part));
 }
 
 function figure(photo) {

@@ -3,7 +3,7 @@
 import { Failure, Unreachable } from "./api.js";
 
 /** What the policy of the upload allows, so that nobody waits for a refusal. */
-export const TYPES = ["image/jpeg", "image/png", "image/webp", "image/gif"];
+const TYPES = ["image/jpeg", "image/png", "image/webp", "image/gif"];
 const MOST_BYTES = 10 * 1024 ** 2;
 
 /** Why the file cannot be uploaded; null where it can. */

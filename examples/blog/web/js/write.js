@@ -4,17 +4,23 @@ import { createPost, Problem, readPostAfresh, savePost } from "./api.js";
 import { explain } from "./conflict.js";
 import { announce, element, fill, titled } from "./dom.js";
 import { onSubmit } from "./forms.js";
-import { follow, takeFrom, uploadChosen } from "./photographs.js";
+import { follow, takeFrom, unsent, uploadChosen } from "./photographs.js";
 
 const form = document.getElementById("write");
 const fields = form.elements;
 const saved = document.getElementById("saved");
 const edited = new URLSearchParams(location.search).get("edit");
 let post = null; // as the blog has it; null until the first one is published
+let kept = { title: "", text: "" }; // what the form had when it was opened or saved
 
 takeFrom(document.getElementById("files"));
 onSubmit(form, save);
 form.addEventListener("input", () => saved.replaceChildren());
+addEventListener("beforeunload", (event) => {
+  if (unsaved() || unsent()) {
+    event.preventDefault(); // the browser asks
+  }
+});
 if (edited) {
   form.hidden = true;
   await fill(document.getElementById("opening"), () => readPostAfresh(edited), open);
@@ -22,16 +28,31 @@ if (edited) {
 
 function open(found) {
   form.hidden = false;
-  edit(found);
+  put(found);
   follow(post.slug);
   return [];
 }
 
-/** From now on the form edits this version. */
+/** Put this version into the form, and edit it. */
+function put(found) {
+  fields.title.value = found.title;
+  fields.text.value = found.text;
+  kept = written();
+  edit(found);
+}
+
+function written() {
+  return { title: fields.title.value.trim(), text: fields.text.value.trim() };
+}
+
+function unsaved() {
+  const { title, text } = written();
+  return title !== kept.title || text !== kept.text;
+}
+
+/** From now on the form edits this version; what is in it may be newer. */
 function edit(found) {
   post = found;
-  fields.title.value = post.title;
-  fields.text.value = post.text;
   fields.author.disabled = true;
   document.getElementById("author-field").hidden = true;
   document.getElementById("heading").textContent = "Edit a post";
@@ -49,6 +70,7 @@ async function save(values) {
     }
     throw error;
   }
+  kept = values;
   if (first) {
     history.replaceState(null, "", `?${new URLSearchParams({ edit: post.slug })}`);
   }
@@ -73,6 +95,6 @@ function keep(theirs) {
 }
 
 function take(theirs) {
-  edit(theirs);
+  put(theirs);
   fields.title.focus();
 }
