@@ -45,6 +45,7 @@ body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: start; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884;
   overflow-wrap: anywhere; }
+time { white-space: nowrap; }
 iframe { width: 100%; height: 30rem; border: 1px solid #8884; background: #fff; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid #8884; padding: 1rem; }
 """
@@ -126,7 +127,7 @@ def _list(mails: Sequence[Mail]) -> str:
     if not mails:
         return "<p>No mail yet. What the app sends appears here; nothing of it leaves this machine.</p>"
     rows = "".join(
-        f"<tr><td>{mail.received_at:%H:%M:%S}</td><td>{escape(', '.join(mail.recipients))}</td>"
+        f"<tr><td><time>{mail.received_at:%H:%M:%S}</time></td><td>{escape(', '.join(mail.recipients))}</td>"
         f'<td><a href="/{mail.id}">{escape(mail.subject or "(no subject)")}</a></td></tr>'
         for mail in mails
     )
