@@ -156,6 +156,7 @@ _KINDS = {
     "LimitExceededException": ThrottledError,
     "ProvisionedThroughputExceededException": ThrottledError,
     "RequestLimitExceeded": ThrottledError,
+    "TooManyRequestsException": ThrottledError,
     "TrimmedDataAccessException": TrimmedDataError,
 }
 

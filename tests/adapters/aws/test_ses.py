@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from eventkit.errors import BackendError, ConfigurationError
+from eventkit.errors import BackendError, ConfigurationError, ThrottledError
 from eventkit.outcomes import Reject
 from eventkit_aws.ses import SesClient, SesMailer, blocking_mailer, open_mailer
 from eventkit_handlers.welcome_email import Mailer
@@ -99,6 +99,14 @@ async def test_what_may_pass_is_an_error(error: Exception) -> None:
         await ses.send(Letter())
 
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("code", ["TooManyRequestsException", "ThrottlingException", "LimitExceededException"])
+async def test_mails_that_come_too_fast_are_told_from_other_failures(code: str) -> None:
+    ses, _ = mailer(refusal(code))
+
+    with pytest.raises(ThrottledError):
+        await ses.send(Letter())
 
 
 def test_it_is_the_mailer_that_handlers_want() -> None:
