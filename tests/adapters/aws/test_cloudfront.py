@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from eventkit.errors import BackendError, ConfigurationError
 from eventkit.outcomes import Reject, Retry
@@ -75,18 +74,9 @@ async def test_an_unknown_option_is_told() -> None:
         blocking_invalidator("E1", "cloudfront+boto3://E1")
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def client(endpoint: str) -> Iterator[Any]:
-    client: Any = cast("Any", boto3).client("cloudfront", endpoint_url=endpoint)
+def client(moto: str) -> Iterator[Any]:
+    client: Any = cast("Any", boto3).client("cloudfront", endpoint_url=moto)
     yield client
     client.close()
 
@@ -111,12 +101,12 @@ def distribution(client: Any) -> str:  # noqa: ANN401 - of boto3
     return str(made["Distribution"]["Id"])
 
 
-async def test_paths_are_invalidated_by_both_sdks(endpoint: str, client: Any) -> None:  # noqa: ANN401 - of boto3
+async def test_paths_are_invalidated_by_both_sdks(moto: str, client: Any) -> None:  # noqa: ANN401 - of boto3
     name = distribution(client)
 
-    async with open_invalidator(name, f"cloudfront://?endpoint={endpoint}") as cdn:
+    async with open_invalidator(name, f"cloudfront://?endpoint={moto}") as cdn:
         await cdn.invalidate(["/", "/posts/%C3%BCber"], "r1")
-    await blocking_invalidator(name, f"cloudfront+boto3://?endpoint={endpoint}").invalidate(["/posts/*"], "r2")
+    await blocking_invalidator(name, f"cloudfront+boto3://?endpoint={moto}").invalidate(["/posts/*"], "r2")
 
     listed = client.list_invalidations(DistributionId=name)["InvalidationList"]["Items"]
     batches = [
@@ -143,7 +133,7 @@ async def test_a_repetition_with_the_same_reference_invalidates_nothing_again() 
     assert listed["Quantity"] == 2
 
 
-async def test_a_distribution_that_there_is_not_is_told(endpoint: str) -> None:
-    async with open_invalidator("E0", f"cloudfront://?endpoint={endpoint}") as cdn:
+async def test_a_distribution_that_there_is_not_is_told(moto: str) -> None:
+    async with open_invalidator("E0", f"cloudfront://?endpoint={moto}") as cdn:
         with pytest.raises(BackendError, match="NoSuchDistribution"):
             await cdn.invalidate(["/"], "r1")

@@ -8,7 +8,6 @@ from urllib.request import urlopen
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from eventkit.errors import BackendError, ConfigurationError, ThrottledError
 from eventkit.outcomes import Reject
@@ -123,47 +122,38 @@ async def test_an_unknown_option_is_told() -> None:
         blocking_mailer("ses+boto3://host")
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def verified(endpoint: str) -> Iterator[None]:
+def verified(moto: str) -> Iterator[None]:
     """SES, as moto stands for it, knows the sender, and has sent nothing yet."""
-    with urlopen(f"{endpoint}/moto-api/reset", data=b""):  # noqa: S310 - moto's address
+    with urlopen(f"{moto}/moto-api/reset", data=b""):  # noqa: S310 - moto's address
         pass
-    client: Any = cast("Any", boto3).client("sesv2", endpoint_url=endpoint)
+    client: Any = cast("Any", boto3).client("sesv2", endpoint_url=moto)
     client.create_email_identity(EmailIdentity="blog@example.org")
     yield
     client.close()
 
 
-def sent(endpoint: str) -> list[dict[str, Any]]:
-    with urlopen(f"{endpoint}/moto-api/data.json") as answer:  # noqa: S310 - moto's address
+def sent(moto: str) -> list[dict[str, Any]]:
+    with urlopen(f"{moto}/moto-api/data.json") as answer:  # noqa: S310 - moto's address
         return cast("list[dict[str, Any]]", json.load(answer).get("ses", {}).get("Message", []))
 
 
 @pytest.mark.usefixtures("verified")
-async def test_mail_is_sent_by_both_sdks(endpoint: str) -> None:
-    async with open_mailer(f"ses://?endpoint={endpoint}") as ses:
+async def test_mail_is_sent_by_both_sdks(moto: str) -> None:
+    async with open_mailer(f"ses://?endpoint={moto}") as ses:
         await ses.send(Letter(headers={"Auto-Submitted": "auto-generated"}))
-    await blocking_mailer(f"ses+boto3://?endpoint={endpoint}").send(Letter(to="bob@example.org"))
+    await blocking_mailer(f"ses+boto3://?endpoint={moto}").send(Letter(to="bob@example.org"))
 
-    found = [(one["source"], one["destinations"]["ToAddresses"], one["subject"], one["body"]) for one in sent(endpoint)]
+    found = [(one["source"], one["destinations"]["ToAddresses"], one["subject"], one["body"]) for one in sent(moto)]
     assert found == [
         ("Blog <blog@example.org>", [to], "Grüße", "<p>Hello</p>") for to in ("ada@example.org", "bob@example.org")
     ]
 
 
 @pytest.mark.usefixtures("verified")
-async def test_a_sender_that_is_not_verified_is_rejected(endpoint: str) -> None:
-    async with open_mailer(f"ses://?endpoint={endpoint}") as ses:
+async def test_a_sender_that_is_not_verified_is_rejected(moto: str) -> None:
+    async with open_mailer(f"ses://?endpoint={moto}") as ses:
         with pytest.raises(Reject, match="MessageRejected"):
             await ses.send(Letter(sender="someone@example.net"))
 
-    assert sent(endpoint) == []
+    assert sent(moto) == []

@@ -1,7 +1,4 @@
-"""Every store of the blog's items keeps the same promises: in memory, and in DynamoDB on two emulators, by both SDKs.
-
-Writes at once are at once on ministack; moto would let several of them win.
-"""
+"""Every store of the blog's items keeps the same promises: in memory, and in DynamoDB on two emulators, by both SDKs."""
 
 import asyncio
 import os
@@ -15,7 +12,6 @@ import boto3
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from moto.server import ThreadedMotoServer
 
 from eventkit import Names
 from eventkit_aws.sqs import blocking
@@ -37,15 +33,6 @@ SIZES = (Size(width=320, height=240, webp="thumbnails/a.webp", jpeg="thumbnails/
 
 def ready(at: int) -> Photo:
     return a_photo().model_copy(update={"status": "ready", "sizes": SIZES, "updated_at": at})
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture(scope="module")
