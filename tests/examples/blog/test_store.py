@@ -1,4 +1,4 @@
-"""Every store of the blog's items keeps the same promises: in memory, and in DynamoDB on two emulators, by both SDKs."""
+"""Every store of the blog's items keeps the same promises: in memory, and in DynamoDB on two emulators, by two SDKs."""
 
 import asyncio
 import os
