@@ -24,6 +24,11 @@ class Model:
     executions: list[str] = field(default_factory=list[str])
     """The attempts that were told that what they did is written down."""
 
+    @property
+    def may_be_gone(self) -> bool:
+        """Whether the record is finished and its time over: some stores have deleted it then, and some have not yet."""
+        return self.finished and self.until <= self.now
+
     def claim(self, owner: str) -> Answer:
         if self.owner is not None and self.until > self.now:
             if self.finished:

@@ -73,7 +73,7 @@ class IdempotencyStore(Protocol):
     async def complete(self, key: str, owner: str, ttl: float) -> bool:
         """Finish the owner's record and keep it for `ttl` seconds. False as for `renew`.
 
-        Repeated with its token on the record that it finished, it is True again.
+        Repeated with its token on the record that it finished, it is True again while that is kept.
         """
         ...
 
