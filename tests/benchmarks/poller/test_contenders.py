@@ -20,13 +20,13 @@ with_peers = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize("contender", CONTENDERS, ids=[one.queue for one in CONTENDERS])
-async def test_a_contender_takes_ten_messages_with_two_requests(contender: Contender, feed: Feed) -> None:
+async def test_a_contender_deletes_ten_messages_with_one_request(contender: Contender, feed: Feed) -> None:
     async with consuming([contender], feed.endpoint) as (consumer,):
         await consumer.consume(feed, 1)
 
         report = await consumer.consume(feed, COUNT)
 
-    assert report.requests["ReceiveMessage"] >= 2
+    # Receives are not counted here: those that were open before the messages came may have brought all of them.
     assert report.requests["DeleteMessageBatch"] >= 3
     assert "DeleteMessage" not in report.requests
 
